@@ -1,0 +1,11 @@
+-- `min` is what every Lua from 5.1 to 5.4 and LuaJIT has in common.
+std = "min"
+max_line_length = 110
+self = false
+
+files["spec"] = { std = "min+busted" }
+files["spec/sandbox"] = { std = "lua54+busted" }
+files["lua/spraay/sandbox"] = { std = "lua54" }
+files["examples"] = { std = "lua54" }
+files["lua/spraay/drivers/ngx.lua"] = { std = "ngx_lua" }
+files["**/*.rockspec"] = { std = "rockspec" }

@@ -1,0 +1,171 @@
+# Spraay for Lua. `make demo` shows it at work, `make test` runs every spec; both
+# first install what is missing, so a bare Debian or Ubuntu is enough.
+# SPDX-License-Identifier: MIT
+
+# ---- Settings -----------------------------------------------------------------
+
+LUA_VERSION  ?= 5.4
+LUA          ?= lua$(LUA_VERSION)
+BUILD        ?= build
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+PKG_CONFIG   ?= pkg-config
+CFLAGS       ?= -O2 -g
+FUZZ_SECONDS ?= 30
+FILES        ?=
+
+# LUA_VERSION is 5.4, 5.3, 5.2, 5.1 or jit; OTHER_LUAS run most specs too.
+OTHER_LUAS   ?= 5.3 5.2 5.1 jit
+
+# By pkg-config name. Lua is wanted for its headers alone: the symbols come from
+# whichever interpreter loads the module, so liblua is never linked.
+PACKAGES = libcurl \
+           libsecp256k1 \
+           libsodium
+
+WARNINGS = -Wall \
+           -Wextra \
+           -Wconversion \
+           -Wshadow \
+           -pedantic \
+           -Werror
+
+# ---- Derived ------------------------------------------------------------------
+
+LUA_INC ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
+LUA_DIR  = lua/$(patsubst jit,5.1,$(LUA_VERSION))
+LIB_INC := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LIBS     = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
+
+ALL_CFLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L $(WARNINGS) $(CFLAGS) $(SANITIZE) \
+             -fPIC -fvisibility=hidden -pthread -Isrc $(LIB_INC)
+SHARED     = $(if $(filter Darwin,$(shell uname -s)),-bundle -undefined dynamic_lookup,-shared)
+
+# Only bind/ sees Lua, so everything else is compiled once for all versions.
+SRC      = $(sort $(wildcard src/*/*.c))
+CORE_OBJ = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/bind/%,$(SRC)))
+BIND_OBJ = $(patsubst src/%.c,$(BUILD)/obj-$(LUA_VERSION)/%.o,$(filter src/bind/%,$(SRC)))
+MODULE   = $(BUILD)/lua$(LUA_VERSION)/spraay/core.so
+
+# Programs in C among the specs: each passes by exiting with 0.
+C_SPECS  = $(patsubst %.c,$(BUILD)/%,$(filter-out %_fuzz.c,$(wildcard spec/fuzz/*.c)))
+FUZZERS  = $(patsubst %.c,$(BUILD)/%,$(wildcard spec/fuzz/*_fuzz.c))
+
+# The work tree as a module path: absolute, so that it holds in any directory.
+TREE_PATH  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;
+TREE_CPATH = $(abspath $(BUILD))/lua$(LUA_VERSION)/?.so;;
+IN_TREE    = LUA_PATH='$(TREE_PATH)' LUA_CPATH='$(TREE_CPATH)'
+
+# ---- Build --------------------------------------------------------------------
+
+all: build
+build: $(MODULE) $(if $(wildcard lua/spraay/cli/spraay.sh),$(BUILD)/spraay)
+
+$(MODULE): $(CORE_OBJ) $(BIND_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(SHARED) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj-$(LUA_VERSION)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_INC) -MMD -MP -c -o $@ $<
+
+$(C_SPECS): $(BUILD)/%: %.c $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(CORE_OBJ) $(LIBS) -ljansson
+
+$(FUZZERS): $(BUILD)/%: %.c $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(CORE_OBJ) $(LIBS) -ljansson
+
+-include $(CORE_OBJ:.o=.d) $(BIND_OBJ:.o=.d) $(C_SPECS:=.d) $(FUZZERS:=.d)
+
+# launcher: interpreter, LUA_PATH, LUA_CPATH
+launcher = sed -e 's|@LUA@|$(1)|g' -e 's|@LUA_PATH@|$(2)|g' -e 's|@LUA_CPATH@|$(3)|g' \
+           lua/spraay/cli/spraay.sh
+
+$(BUILD)/spraay: lua/spraay/cli/spraay.sh Makefile
+	@mkdir -p $(@D)
+	$(call launcher,$(LUA),$(TREE_PATH),$(TREE_CPATH)) > $@
+	@chmod +x $@
+
+# ---- Run ----------------------------------------------------------------------
+
+setup:
+	@.ci/setup build
+
+demo: setup
+	@$(MAKE) -s build
+	@mkdir -p out
+	@$(IN_TREE) $(BUILD)/spraay sandbox -- $(LUA) examples/pipeline.lua
+
+# The last line says how many passed and how many failed, whatever happens.
+test:
+	@.ci/setup test
+	@for v in $(LUA_VERSION) $(OTHER_LUAS); do $(MAKE) -s LUA_VERSION=$$v build || exit 1; done && \
+	 $(MAKE) -s c-specs || { echo "0 passed, 1 failed"; exit 1; }
+	@.ci/test $(BUILD) "$(C_SPECS)" $(LUA_VERSION) $(OTHER_LUAS)
+
+c-specs: $(C_SPECS)
+
+# Some specs, under one Lua: `make spec FILES=spec/chain/amount_spec.lua`
+spec: build
+	$(IN_TREE) $(LUA) spec/run.lua $(FILES)
+
+bench: setup build
+	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done
+
+# ---- Check --------------------------------------------------------------------
+
+lint:
+	@.ci/setup build lint
+	clang-format --dry-run -Werror $(SRC) $(wildcard src/*/*.h spec/fuzz/*.c)
+	clang-tidy --quiet $(SRC) -- $(filter-out -W% -pedantic,$(ALL_CFLAGS)) $(LUA_INC)
+	luacheck --quiet lua spec examples rockspec/*.rockspec
+
+# The module stays mapped after Lua closes it, or reports would name no function.
+sanitize:
+	@.ci/setup test
+	@.ci/sanitize $(BUILD)/asan
+
+valgrind: build
+	@.ci/setup test valgrind
+	$(IN_TREE) valgrind --quiet --error-exitcode=1 --leak-check=full --keep-debuginfo=yes \
+	    --errors-for-leak-kinds=definite $(LUA) spec/run.lua $(FILES)
+
+fuzz:
+	@.ci/setup build fuzz
+	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang SANITIZE="-fsanitize=fuzzer-no-link,address,undefined" run-fuzzers
+
+run-fuzzers: $(FUZZERS)
+	@for f in $(FUZZERS); do mkdir -p $$f.corpus; echo "$$f, $(FUZZ_SECONDS) s"; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $$f.corpus || exit 1; done
+
+# ---- Install ------------------------------------------------------------------
+
+SHARE = $(PREFIX)/share/$(LUA_DIR)
+LIB   = $(PREFIX)/lib/$(LUA_DIR)
+
+install: build
+	cd lua && find spraay -name '*.lua' -exec install -D -m 644 {} $(DESTDIR)$(SHARE)/{} \;
+	install -D -m 755 $(MODULE) $(DESTDIR)$(LIB)/spraay/core.so
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin
+	$(call launcher,$(LUA),$(SHARE)/?.lua;$(SHARE)/?/init.lua;;,$(LIB)/?.so;;) > $(DESTDIR)$(PREFIX)/bin/spraay
+	@chmod 755 $(DESTDIR)$(PREFIX)/bin/spraay
+
+uninstall:
+	rm -rf $(DESTDIR)$(SHARE)/spraay $(DESTDIR)$(LIB)/spraay $(DESTDIR)$(PREFIX)/bin/spraay
+
+# The lists of the rockspec, from the tree.
+rockspec:
+	@.ci/rockspec
+
+clean:
+	rm -rf $(BUILD) out
+
+.PHONY: all build setup demo test c-specs spec bench lint sanitize valgrind fuzz run-fuzzers \
+        install uninstall rockspec clean
+.DELETE_ON_ERROR:
