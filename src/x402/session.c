@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* The conversation of one paid request: where it begins, waits and ends; see x402/session.h. */
+#include "x402/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/url.h"
+#include "x402/session_private.h"
+
+spraay_err spraay_session_init(spraay_session *s, const spraay_session_config *cfg)
+{
+    spraay_err err;
+
+    memset(s, 0, sizeof *s);
+    s->cfg = *cfg;
+    s->policy = *cfg->policy;
+    s->outcome.payment = s->outcome.kind = "";
+    s->past.kind = SPRAAY_PAST_NEW;
+    s->want = cfg->claims && !cfg->quote ? SPRAAY_WANT_CLAIM : SPRAAY_WANT_PROBE;
+    spraay_buf_init(&s->header, SPRAAY_SESSION_HEADER_MAX);
+    spraay_buf_init(&s->url, SPRAAY_URL_MAX);
+    err = spraay_buf_puts(&s->url, cfg->url);
+    if (err != SPRAAY_OK) spraay_session_wipe(s);
+    return err;
+}
+
+void spraay_session_wipe(spraay_session *s)
+{
+    spraay_buf_wipe(&s->header);
+    spraay_buf_wipe(&s->url);
+    spraay_offer_wipe(&s->offer);
+    s->have_offer = false;
+}
+
+/* Moves, for all files of the session */
+
+/* The session ends in the error described before. */
+void session_fail(spraay_session *s)
+{
+    s->want = SPRAAY_WANT_NOTHING;
+}
+
+/* Make it durable that no answer told what became of the payment, then end or go on. */
+void session_lose(spraay_session *s, spraay_want then)
+{
+    s->after_note = then;
+    s->want = SPRAAY_WANT_LOSE;
+}
+
+void session_succeed(spraay_session *s, const char *payment)
+{
+    s->outcome.ok = true;
+    s->outcome.payment = payment;
+    s->want = SPRAAY_WANT_NOTHING;
+}
+
+/* Wait, then go on with 'then'; a wait beyond the caller's time ends the session as described before. */
+bool session_wait(spraay_session *s, int64_t ms, spraay_want then, spraay_now now)
+{
+    if (s->detached || now.mono_ms + ms >= s->cfg.deadline_ms) return false;
+    s->wait_until_ms = now.mono_ms + ms;
+    s->after_wait = then;
+    s->want = SPRAAY_WANT_WAIT;
+    return true;
+}
+
+void session_probe(spraay_session *s)
+{
+    s->want = SPRAAY_WANT_PROBE;
+}
+
+void session_prove(spraay_session *s, bool for_represent)
+{
+    s->proof_for_represent = for_represent;
+    s->want = SPRAAY_WANT_PROOF;
+}
+
+void session_pay(spraay_session *s)
+{
+    s->fresh = spraay_represent_rules(s->cfg.cls)->fresh;
+    s->want = SPRAAY_WANT_PAY;
+}
+
+bool session_alive(const spraay_session *s, spraay_now now)
+{
+    return s->header.n > 0 && s->valid_before_s - now.wall_s >= SPRAAY_LIFE_MIN_S;
+}
+
+/* CLAIM: what is on record decides where to begin. */
+
+static void resume_authorized(spraay_session *s, spraay_now now)
+{
+    const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
+    int64_t since_ms = (now.wall_s - s->past.sent_at_s) * 1000, due;
+
+    session_describe(s, "payment", s->past.sends > 0 ? "unanswered" : "unsent", "",
+             "an equal call before this one was left without an answer%s%s", s->past.note ? ": " : "",
+             s->past.note ? s->past.note : "");
+    if (s->past.sends == 0) { /* signed, or about to be, and never presented */
+        if (session_alive(s, now))
+            session_pay(s);
+        else
+            session_probe(s);
+        return;
+    }
+    if (s->past.valid_before_s + 60 < now.wall_s && s->cfg.cls != SPRAAY_CLASS_LOOK) {
+        session_prove(s, false);
+        return;
+    }
+    switch (s->cfg.cls) {
+    case SPRAAY_CLASS_NEVER:
+        session_line(s->outcome.hint, sizeof s->outcome.hint,
+                  "this call is never presented twice, because it moves other money: compare the account's balance "
+                  "and job count with what you expect, then use { again = true } to buy anew");
+        session_fail(s);
+        return;
+    case SPRAAY_CLASS_LOOK:
+        if (session_alive(s, now) && s->sends < r->presentations)
+            session_pay(s);
+        else
+            s->want = SPRAAY_WANT_ANEW;
+        return;
+    case SPRAAY_CLASS_ONCE:
+        if (s->sends >= r->presentations) {
+            session_fail(s);
+        } else if (s->past.handler_error && session_alive(s, now)) {
+            session_pay(s);
+        } else {
+            due = SPRAAY_CHAIN_AFTER_S * 1000 - since_ms;
+            if (due <= 0)
+                session_prove(s, true);
+            else if (!session_wait(s, due, SPRAAY_WANT_PROOF, now))
+                session_fail(s);
+            else
+                s->proof_for_represent = true;
+        }
+        return;
+    case SPRAAY_CLASS_REPEAT:
+    case SPRAAY_CLASS_FREE:
+        break;
+    }
+    if (!session_alive(s, now)) {
+        session_probe(s);
+        return;
+    }
+    /* Keep the schedule by waiting: a tight retry loop of the caller becomes a patient one. */
+    due = spraay_represent_backoff_ms(s->sends, now.random) - since_ms;
+    if (due <= 0 || !session_wait(s, due, SPRAAY_WANT_PAY, now)) session_pay(s);
+}
+
+static void claim_failed(spraay_session *s, spraay_err err)
+{
+    if (err == SPRAAY_BUSY)
+        session_describe(s, "usage", "purchase_in_flight", "wait for the other call, or name this one differently",
+                 "another call that has not returned holds this purchase");
+    else if (err == SPRAAY_MISMATCH)
+        session_describe(s, "usage", "purchase_mismatch", "use a new purchase id for a new request",
+                 "this purchase id is on record for a different request");
+    else
+        session_describe(s, "ledger", "ledger_claim", "", "the ledger could not open the purchase: %s",
+                 spraay_err_sentence(err));
+    session_fail(s);
+}
+
+void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past, const uint8_t mark32[32],
+                            spraay_now now)
+{
+    if (err != SPRAAY_OK) {
+        claim_failed(s, err);
+        return;
+    }
+    s->past = *past;
+    memcpy(s->mark32, mark32, 32);
+    s->sends = past->sends;
+    s->sent_at_s = past->sent_at_s;
+    s->open = past->kind == SPRAAY_PAST_AUTHORIZED;
+    s->expect_unpaid = past->expect_unpaid;
+    spraay_buf_clear(&s->header);
+    if (past->network != NULL) {
+        s->fixed = (spraay_policy_fixed){ past->network, past->asset, past->pay_to };
+        s->policy.fixed = &s->fixed;
+    }
+    if (past->header_name != NULL && spraay_buf_put_slice(&s->header, past->header_value) == SPRAAY_OK) {
+        s->header_name = past->header_name;
+        s->version = strcmp(past->header_name, "X-PAYMENT") == 0 ? 1 : 2;
+        s->valid_before_s = past->header_valid_before_s;
+    }
+    switch (past->kind) {
+    case SPRAAY_PAST_NEW:
+        session_probe(s);
+        break;
+    case SPRAAY_PAST_AUTHORIZED:
+        resume_authorized(s, now);
+        break;
+    case SPRAAY_PAST_VOID:
+        s->sends = 0;
+        if (s->cfg.cls != SPRAAY_CLASS_NEVER) {
+            session_probe(s);
+            break;
+        }
+        session_describe(s, "payment", "void",
+                 "compare the account's balance with what you expect, then use { again = true } to buy anew",
+                 "an equal call before this one was left without an answer, and its payment is proven unused");
+        session_fail(s);
+        break;
+    case SPRAAY_PAST_LOST:
+        if (s->cfg.cls == SPRAAY_CLASS_LOOK) {
+            s->want = SPRAAY_WANT_ANEW;
+            break;
+        }
+        session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
+                 "this was paid before and its result was lost%s%s", past->note ? ": " : "",
+                 past->note ? past->note : "");
+        s->outcome.paid = SPRAAY_PAID_YES;
+        session_fail(s);
+        break;
+    case SPRAAY_PAST_DELIVERED:
+        session_succeed(s, "restored");
+        break;
+    }
+}
+
+void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t date_s,
+                             int64_t retry_after_s, spraay_now now)
+{
+    if (s->want == SPRAAY_WANT_PAY) {
+        s->presentations++;
+        session_answered_paid(s, a, retry_after_s, now);
+        return;
+    }
+    if (date_s > 0) s->skew_s = date_s - now.wall_s;
+    session_answered_unpaid(s, a, location, retry_after_s, now);
+}
+
+void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now now)
+{
+    if (s->want == SPRAAY_WANT_PAY) {
+        s->presentations++;
+        session_broke_paid(s, b, now);
+        return;
+    }
+    session_broke_unpaid(s, b, now);
+}
+
+/* Notes, proof, waiting */
+
+void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
+{
+    (void)now;
+    switch (s->want) {
+    case SPRAAY_WANT_DELIVER: /* a result that could not be stored is handed over all the same */
+        (void)err;
+        session_succeed(s, s->outcome.payment);
+        break;
+    case SPRAAY_WANT_VOID:
+        s->open = false;
+        s->sends = 0;
+        spraay_buf_clear(&s->header);
+        s->past.valid_before_s = 0;
+        if (s->after_note == SPRAAY_WANT_NOTHING) session_money(s, &s->outcome);
+        s->want = s->after_note;
+        break;
+    default:
+        s->want = s->after_note;
+        break;
+    }
+}
+
+static void proven_lost(spraay_session *s)
+{
+    session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
+             "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
+             s->past.note ? s->past.note : "");
+    s->outcome.paid = SPRAAY_PAID_YES;
+    s->after_note = SPRAAY_WANT_NOTHING;
+    s->want = SPRAAY_WANT_LOST;
+}
+
+void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why, spraay_now now)
+{
+    const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
+
+    switch (verdict) {
+    case SPRAAY_VERDICT_USED:
+        proven_lost(s);
+        return;
+    case SPRAAY_VERDICT_VOID:
+        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached ? SPRAAY_WANT_NOTHING : SPRAAY_WANT_PROBE;
+        s->want = SPRAAY_WANT_VOID;
+        return;
+    case SPRAAY_VERDICT_UNUSED:
+        if (s->proof_for_represent && block_s >= s->sent_at_s + SPRAAY_CHAIN_AFTER_S && session_alive(s, now) &&
+            (r->presentations == 0 || s->sends < r->presentations)) {
+            session_pay(s);
+            return;
+        }
+        break;
+    case SPRAAY_VERDICT_UNAVAILABLE:
+        if (why != NULL && s->outcome.hint[0] == '\0')
+            (void)snprintf(s->outcome.hint, sizeof s->outcome.hint,
+                           "what became of the payment could not be looked up: %.300s", why);
+        break;
+    }
+    /* Not told. What may be signed again under the same nonce goes on, the rest says what it knows. */
+    if (r->resign && !session_alive(s, now) && s->outcome.expect != SPRAAY_EXPECT_YES && !s->detached) {
+        session_probe(s);
+        return;
+    }
+    session_fail(s);
+}
+
+void spraay_session_woke(spraay_session *s, spraay_now now)
+{
+    if (s->after_wait == SPRAAY_WANT_RECORD && !session_alive(s, now)) {
+        session_probe(s);
+        return;
+    }
+    if (s->after_wait == SPRAAY_WANT_PAY && !session_alive(s, now)) {
+        if (spraay_represent_rules(s->cfg.cls)->resign || !s->open)
+            session_probe(s);
+        else
+            session_fail(s);
+        return;
+    }
+    if (s->after_wait == SPRAAY_WANT_PAY)
+        session_pay(s);
+    else
+        s->want = s->after_wait;
+}
+
+/* Leaving and coming back */
+
+bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why, spraay_now now)
+{
+    spraay_outcome o;
+
+    (void)now;
+    s->detached = true;
+    switch (s->want) {
+    case SPRAAY_WANT_NOTHING: return true;
+    case SPRAAY_WANT_PAY:
+    case SPRAAY_WANT_DELIVER:
+    case SPRAAY_WANT_LOSE:
+    case SPRAAY_WANT_UNSEND:
+    case SPRAAY_WANT_VOID:
+    case SPRAAY_WANT_LOST: return false; /* in flight, or being written down */
+    default: break;
+    }
+    spraay_session_situation(s, &o, kind, code, why);
+    s->outcome = o;
+    s->want = SPRAAY_WANT_NOTHING;
+    return true;
+}
+
+void spraay_session_attach(spraay_session *s, int64_t deadline_ms)
+{
+    s->detached = false;
+    s->cfg.deadline_ms = deadline_ms;
+}
+
+/* Names */
+
+const char *spraay_want_name(spraay_want w)
+{
+    static const char *const names[] = { "claim",  "probe", "approval", "reserve", "signature", "record",
+                                         "pay",    "deliver", "lose",   "unsend",  "void",      "lost",
+                                         "anew",   "proof", "wait",     "nothing" };
+    return names[w];
+}
+
+const char *spraay_paid_name(spraay_paid p)
+{
+    static const char *const names[] = { "no", "yes", "maybe" };
+    return names[p];
+}
