@@ -1,0 +1,134 @@
+--- A gateway played by the spec: calls whose bytes the spec carries itself, so every answer, loss
+--- and moment is chosen, and nothing touches a network.
+---   local exchange = require "spec.support.exchange"
+---   local gateway = exchange.new{ per_day = "1000000" }
+---   local call = gateway:call{ body = "{}" }
+---   local sent = exchange.drive(call, { gateway:challenge(), exchange.lost "reset" })
+---   call:result(), sent[2].paid, sent[2].authorization.nonce
+-- SPDX-License-Identifier: MIT
+local cjson = require "cjson"
+local core = require "spraay.core"
+
+local exchange = {}
+exchange.__index = exchange
+
+exchange.ORIGIN = "https://gateway.test"
+exchange.PAY_TO = "0xAd62f03C7514bb8c51f1eA70C2b75C37404695c8"
+exchange.USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+
+exchange.engine = core.engine()
+
+local n = 0
+
+--- A client and what it talks to. Every exchange has an origin of its own, so that specs share nothing.
+---@param config? table  fields of core.client's config
+function exchange.new(config)
+  n = n + 1
+  local self = setmetatable({ origin = ("https://gateway-%d.test"):format(n) }, exchange)
+  self.wallet = config and config.wallet or assert(core.wallet_random())
+  local all = { gateway = self.origin, wallet = self.wallet, networks = { "eip155:8453" }, per_call = "600000",
+                total_ms = 2000, retries = 0 }
+  for key, value in pairs(config or {}) do all[key] = value end
+  self.config = all
+  self.client = assert(core.client(exchange.engine, all))
+  return self
+end
+
+--- Another client of the same gateway, as another part of a program would open it.
+function exchange:again(config)
+  local other = setmetatable({}, { __index = self })
+  local all = {}
+  for key, value in pairs(self.config) do all[key] = value end
+  for key, value in pairs(config or {}) do all[key] = value end
+  other.client = assert(core.client(exchange.engine, all))
+  return other
+end
+
+function exchange:call(request)
+  local all = { method = "POST", url = self.origin .. "/api/v1/compute/text-inference", class = "repeat",
+                body = "{}", price = "30000", external = true }
+  for key, value in pairs(request or {}) do
+    if value == "none" then value = nil end
+    all[key] = value
+  end
+  return assert(self.client:call(all))
+end
+
+--- One entry of a challenge; fields replace the defaults, `false` removes one.
+function exchange.entry(fields)
+  local entry = { scheme = "exact", network = "eip155:8453", amount = "30000", asset = exchange.USDC,
+                  payTo = exchange.PAY_TO, maxTimeoutSeconds = 300, extra = { name = "USD Coin", version = "2" } }
+  for key, value in pairs(fields or {}) do
+    if value == false then value = nil end
+    entry[key] = value
+  end
+  return entry
+end
+
+local function header(value) return core.base64_encode(type(value) == "string" and value or cjson.encode(value)) end
+
+--- 402 with a V2 challenge of one entry (or of `entries`).
+function exchange:challenge(fields, options)
+  options = options or {}
+  local challenge = { x402Version = 2, error = options.error or "Payment required",
+                      resource = { url = self.origin .. "/x" },
+                      accepts = options.entries or { exchange.entry(fields) } }
+  local list = { { "PAYMENT-REQUIRED", header(options.text or challenge) } }
+  if options.date then list[#list + 1] = { "Date", options.date } end
+  return { status = 402, headers = list, body = "{}" }
+end
+
+--- An answer with a receipt of this payer's. `fields` change the receipt.
+function exchange:answer(status, body, fields)
+  local receipt = { success = true, transaction = "0x" .. ("ab"):rep(32), network = "eip155:8453",
+                    payer = self.wallet:address() }
+  for key, value in pairs(fields or {}) do receipt[key] = value end
+  return { status = status or 200, headers = { { "PAYMENT-RESPONSE", header(receipt) } }, body = body or '{"ok":true}' }
+end
+
+function exchange.plain(status, body, headers)
+  return { status = status, headers = headers or {}, body = body or "{}" }
+end
+
+function exchange.lost(why) return { lost = why or "the connection was reset" } end
+function exchange.unsent(why) return { unsent = why or "connection refused" } end
+
+--- Step until the call wants something of us or is done.
+function exchange.settle(call)
+  local limit = core.mono_ms() + 10000
+  while call:state() == "running" do
+    assert(core.mono_ms() < limit, "the call neither ends nor wants anything")
+    exchange.engine:step(50)
+  end
+  return call:state()
+end
+
+--- The decoded payment of a request, and its raw header.
+local function payment_of(request)
+  for _, pair in ipairs(request.headers) do
+    if pair[1] == "PAYMENT-SIGNATURE" or pair[1] == "X-PAYMENT" then
+      local text = core.base64_decode(pair[2])
+      return cjson.decode(text), pair[2], text
+    end
+  end
+end
+
+--- Answer the call's requests in turn; stops when the script ends or the call does.
+---@return table[] sent  { paid =, payment =, header =, text =, authorization =, url = } each
+function exchange.drive(call, script)
+  local sent = {}
+  for _, step in ipairs(script) do
+    if exchange.settle(call) ~= "send" then return sent end
+    local request = call:request()
+    local payment, raw, text = payment_of(request)
+    sent[#sent + 1] = { paid = request.paid, payment = payment, header = raw, text = text, url = request.url,
+                        authorization = payment and payment.payload.authorization, body = request.body }
+    if step.lost then call:lost(step.lost)
+    elseif step.unsent then call:lost(step.unsent, true)
+    else assert(call:answer(step.status, step.headers, step.body)) end
+  end
+  exchange.settle(call)
+  return sent
+end
+
+return exchange

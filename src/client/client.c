@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Hubs and clients: what is shared and what was configured; see client/client.h. */
+#include "client/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/flight.h"
+#include "crypto/random.h"
+#include "crypto/sha256.h"
+
+/* The receivers of gateway.spraay.app, one per rail: facts of that gateway, not of the protocol. */
+static const char *const production_pay_to[] = {
+    "0xAd62f03C7514bb8c51f1eA70C2b75C37404695c8",
+    "8WhWE8YgY5QBWyLowEHuaZiWdwDM3SrgDk36xYBNvYNS",
+};
+
+/* Hubs */
+
+spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine, spraay_ledger *ledger)
+{
+    spraay_hub *h = calloc(1, sizeof *h);
+
+    *out = NULL;
+    if (h == NULL) {
+        spraay_engine_free(engine);
+        spraay_ledger_free(ledger);
+        return SPRAAY_NOMEM;
+    }
+    h->engine = engine;
+    h->ledger = ledger;
+    h->refs = 1;
+    *out = h;
+    return SPRAAY_OK;
+}
+
+void spraay_hub_ref(spraay_hub *h)
+{
+    h->refs++;
+}
+
+void spraay_hub_unref(spraay_hub *h)
+{
+    if (h == NULL || --h->refs > 0) return;
+    spraay_engine_free(h->engine);
+    spraay_ledger_free(h->ledger);
+    free(h);
+}
+
+void spraay_hub_close(spraay_hub *h)
+{
+    while (h->flights != NULL) spraay_flight_abandon(h->flights);
+}
+
+spraay_engine *spraay_hub_engine(spraay_hub *h)
+{
+    return h->engine;
+}
+
+spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
+{
+    if (h->flights != NULL) return SPRAAY_STATE;
+    spraay_engine_hold(engine);
+    spraay_engine_free(h->engine);
+    h->engine = engine;
+    return SPRAAY_OK;
+}
+
+/* Copies of a config: every helper leaves *ok false when memory ran out. */
+
+static char *copy(const char *text, bool *ok)
+{
+    char *c;
+
+    if (text == NULL) return NULL;
+    c = malloc(strlen(text) + 1);
+    if (c == NULL)
+        *ok = false;
+    else
+        strcpy(c, text);
+    return c;
+}
+
+static char **copy_list(const char *const *list, size_t n, bool *ok)
+{
+    char **c = n > 0 ? calloc(n, sizeof *c) : NULL;
+
+    if (n > 0 && c == NULL) *ok = false;
+    for (size_t i = 0; c != NULL && i < n; i++) c[i] = copy(list[i], ok);
+    return c;
+}
+
+static void free_list(char **list, size_t n)
+{
+    for (size_t i = 0; list != NULL && i < n; i++) free(list[i]);
+    free(list);
+}
+
+/* Name and value of a field share one allocation, which the name points to. */
+spraay_field *spraay_fields_copy(const spraay_field *from, size_t n, bool *ok)
+{
+    spraay_field *c = n > 0 ? calloc(n, sizeof *c) : NULL;
+
+    if (n > 0 && c == NULL) *ok = false;
+    for (size_t i = 0; c != NULL && i < n; i++) {
+        char *text = malloc(from[i].name.n + from[i].value.n + 1);
+        if (text == NULL) {
+            *ok = false;
+            continue;
+        }
+        memcpy(text, from[i].name.p, from[i].name.n);
+        memcpy(text + from[i].name.n, from[i].value.p, from[i].value.n);
+        c[i].name = (spraay_slice){ text, from[i].name.n };
+        c[i].value = (spraay_slice){ text + from[i].name.n, from[i].value.n };
+    }
+    return c;
+}
+
+void spraay_fields_free(spraay_field *list, size_t n)
+{
+    for (size_t i = 0; list != NULL && i < n; i++) free((void *)(uintptr_t)list[i].name.p);
+    free(list);
+}
+
+static void copy_assets(spraay_client *c, const spraay_client_config *cfg, bool *ok)
+{
+    c->assets = cfg->n_assets > 0 ? calloc(cfg->n_assets, sizeof *c->assets) : NULL;
+    if (cfg->n_assets > 0 && c->assets == NULL) {
+        *ok = false;
+        return;
+    }
+    c->n_assets = cfg->n_assets;
+    for (size_t i = 0; i < cfg->n_assets; i++) {
+        c->assets[i] = cfg->assets[i];
+        c->assets[i].network = copy(cfg->assets[i].network, ok);
+        c->assets[i].asset = copy(cfg->assets[i].asset, ok);
+        c->assets[i].symbol = copy(cfg->assets[i].symbol, ok);
+        c->assets[i].name = copy(cfg->assets[i].name, ok);
+        c->assets[i].version = copy(cfg->assets[i].version, ok);
+    }
+}
+
+static void free_assets(spraay_client *c)
+{
+    for (size_t i = 0; i < c->n_assets; i++) {
+        const char *texts[] = { c->assets[i].network, c->assets[i].asset, c->assets[i].symbol, c->assets[i].name,
+                                c->assets[i].version };
+        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) free((void *)(uintptr_t)texts[k]);
+    }
+    free(c->assets);
+}
+
+void spraay_client_unref(spraay_client *c)
+{
+    if (c == NULL || --c->refs > 0) return;
+    free_list(c->networks, c->n_networks);
+    free_list(c->pay_to, c->n_pay_to);
+    free_list(c->hosts, c->n_hosts);
+    free_list(c->resolve, c->n_resolve);
+    free_assets(c);
+    for (size_t i = 0; i < c->n_rpc; i++) {
+        free(c->rpc[i].network);
+        free(c->rpc[i].url);
+    }
+    free(c->rpc);
+    spraay_fields_free(c->headers, c->n_headers);
+    free(c->gateway);
+    free(c->run);
+    free(c->scope);
+    free(c->proxy);
+    free(c->ca_file);
+    free(c->user_agent);
+    free(c->spill_dir);
+    free(c->per_call);
+    spraay_wallet_unref(c->wallet);
+    spraay_hub_unref(c->hub);
+    free(c);
+}
+
+/* Digits to a cap; false when they are not a number of this size. */
+static bool cap(uint64_t *out, const char *digits)
+{
+    *out = SPRAAY_NO_CAP;
+    if (digits == NULL) return true;
+    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 18) return false;
+    *out = strtoull(digits, NULL, 10);
+    return true;
+}
+
+static void set_policy(spraay_client *c)
+{
+    spraay_policy *p = &c->policy;
+
+    spraay_policy_init(p);
+    for (size_t i = 0; i < c->n_networks; i++) p->networks[i] = c->networks[i];
+    p->n_networks = c->n_networks;
+    p->assets = c->assets;
+    p->n_assets = c->n_assets;
+    p->payer_evm = c->wallet ? spraay_wallet_address(c->wallet) : NULL;
+    p->per_call = c->per_call;
+    p->pay_to = (const char *const *)c->pay_to;
+    p->n_pay_to = c->n_pay_to;
+    if (c->production && c->n_pay_to == 0) {
+        p->pay_to = production_pay_to;
+        p->n_pay_to = sizeof production_pay_to / sizeof production_pay_to[0];
+    }
+    p->origin = c->gateway;
+}
+
+/* Whose budget: a named run's, whichever process it lives in; else this client's alone. */
+static spraay_err set_scope(spraay_client *c)
+{
+    if (c->run == NULL) return spraay_random(c->budget_scope, sizeof c->budget_scope);
+    spraay_sha256(c->budget_scope, c->run, strlen(c->run));
+    return SPRAAY_OK;
+}
+
+spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_client_config *cfg,
+                             spraay_wallet *wallet)
+{
+    spraay_client *c = calloc(1, sizeof *c);
+    bool ok = true;
+    spraay_err err = SPRAAY_NOMEM;
+
+    *out = NULL;
+    if (c == NULL) return err;
+    c->refs = 1;
+    c->hub = hub;
+    spraay_hub_ref(hub);
+    c->wallet = wallet ? spraay_wallet_ref(wallet) : NULL;
+    c->production = cfg->production;
+    c->gateway = copy(cfg->gateway, &ok);
+    c->run = copy(cfg->run, &ok);
+    c->scope = copy(cfg->scope, &ok);
+    c->proxy = copy(cfg->proxy, &ok);
+    c->ca_file = copy(cfg->ca_file, &ok);
+    c->user_agent = copy(cfg->user_agent, &ok);
+    c->spill_dir = copy(cfg->spill_dir, &ok);
+    c->per_call = copy(cfg->per_call, &ok);
+    c->networks = copy_list(cfg->networks, c->n_networks = cfg->n_networks, &ok);
+    c->pay_to = copy_list(cfg->pay_to, c->n_pay_to = cfg->n_pay_to, &ok);
+    c->hosts = copy_list(cfg->hosts, c->n_hosts = cfg->n_hosts, &ok);
+    c->resolve = copy_list(cfg->resolve, c->n_resolve = cfg->n_resolve, &ok);
+    c->headers = spraay_fields_copy(cfg->headers, c->n_headers = cfg->n_headers, &ok);
+    copy_assets(c, cfg, &ok);
+    if (cfg->n_rpc > 0) c->rpc = calloc(cfg->n_rpc, sizeof *c->rpc);
+    if (cfg->n_rpc > 0 && c->rpc == NULL) ok = false;
+    for (size_t i = 0; c->rpc != NULL && i < cfg->n_rpc; i++) {
+        c->rpc[i].network = copy(cfg->rpc[i].network, &ok);
+        c->rpc[i].url = copy(cfg->rpc[i].url, &ok);
+        c->n_rpc++;
+    }
+    c->connect_ms = cfg->connect_ms;
+    c->idle_ms = cfg->idle_ms;
+    c->total_ms = cfg->total_ms;
+    c->retries = cfg->retries;
+    if (ok) {
+        uint64_t per_call; /* kept as digits for the policy; read here only to be judged */
+        err = c->n_networks > SPRAAY_POLICY_NETWORKS ? SPRAAY_NETWORK : set_scope(c);
+        if (err == SPRAAY_OK && (!cap(&c->caps.budget, cfg->budget) || !cap(&c->caps.per_day, cfg->per_day) ||
+                                 !cap(&c->caps.per_host, cfg->per_host) || !cap(&per_call, cfg->per_call)))
+            err = SPRAAY_SYNTAX;
+    }
+    if (err != SPRAAY_OK) {
+        spraay_client_unref(c);
+        return err;
+    }
+    set_policy(c);
+    *out = c;
+    return SPRAAY_OK;
+}
+
+spraay_totals spraay_client_totals(spraay_client *c)
+{
+    return spraay_ledger_totals(c->hub->ledger, c->budget_scope);
+}

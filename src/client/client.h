@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The client: whom it pays, how much, and with which wallet; and the calls it makes.
+ *
+ * Three things, from the outside in:
+ *   hub     what all clients of a Lua state share: the engine, the ledger, the flights under way
+ *   client  one spraay.open: gateway, policy, caps, wallet
+ *   call    one request of one caller. It looks at a flight (client/flight.h) and has a deadline;
+ *           when it stops looking, the flight finishes by itself and an equal call picks it up. */
+#ifndef SPRAAY_CLIENT_CLIENT_H
+#define SPRAAY_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+
+#include "client/wallet.h"
+#include "http/engine.h"
+#include "ledger/ledger.h"
+#include "x402/session.h"
+
+typedef struct spraay_hub spraay_hub;
+typedef struct spraay_client spraay_client;
+typedef struct spraay_call spraay_call;
+
+/* Takes a reference of the engine and the ledger over. */
+SPRAAY_MUST_USE spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine, spraay_ledger *ledger);
+void spraay_hub_ref(spraay_hub *h);
+void spraay_hub_unref(spraay_hub *h); /* NULL is accepted; flights hold references of their own */
+/* End all flights at once; what they had in the air stays unknown. */
+void spraay_hub_close(spraay_hub *h);
+spraay_engine *spraay_hub_engine(spraay_hub *h);
+/* Go on with another engine (after a fork, or a close). SPRAAY_STATE while flights are under way. */
+SPRAAY_MUST_USE spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine);
+
+typedef struct spraay_rpc_url {
+    const char *network; /* CAIP-2 */
+    const char *url;
+} spraay_rpc_url;
+
+/* Everything is copied. Texts may be NULL where marked with a question mark. */
+typedef struct spraay_client_config {
+    const char *gateway; /* origin */
+    bool production;     /* the gateway's own receivers are known */
+    const char *const *networks; /* CAIP-2, in order of preference */
+    size_t n_networks;
+    const char *per_call, *budget, *per_day, *per_host; /* millionths of a dollar, digits? */
+    const char *const *pay_to;
+    size_t n_pay_to;
+    const char *const *hosts; /* origins that may be paid beside the gateway */
+    size_t n_hosts;
+    const spraay_asset *assets; /* beside USDC; strings copied */
+    size_t n_assets;
+    const spraay_rpc_url *rpc;
+    size_t n_rpc;
+    const char *run, *scope; /* ? */
+    int64_t connect_ms, idle_ms, total_ms;
+    unsigned retries;
+    const char *proxy, *ca_file, *user_agent, *spill_dir; /* ? */
+    const char *const *resolve;
+    size_t n_resolve;
+    const spraay_field *headers; /* sent with every request to the gateway's origin only */
+    size_t n_headers;
+} spraay_client_config;
+
+/* 'wallet' may be NULL: such a client asks, quotes and uses free routes.
+ * Returns SPRAAY_OK, SPRAAY_SYNTAX or SPRAAY_NETWORK for a bad config, SPRAAY_NOMEM. */
+SPRAAY_MUST_USE spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_client_config *cfg,
+                                             spraay_wallet *wallet);
+void spraay_client_unref(spraay_client *c);
+spraay_totals spraay_client_totals(spraay_client *c);
+
+typedef struct spraay_call_request {
+    const char *method;
+    const char *url; /* absolute */
+    const spraay_field *headers;
+    size_t n_headers;
+    spraay_slice body;
+    spraay_class cls;
+    const char *price, *max;         /* millionths of a dollar; NULL: none */
+    const char *purchase;            /* the caller's own name for the intent; NULL */
+    const char *scope, *step;        /* NULL */
+    bool again, quote, ask, external;
+    int64_t total_ms;                /* 0: the client's */
+    size_t max_body;                 /* 0: SPRAAY_BODY_MAX_BYTES */
+    int64_t wall_offset_s;           /* a caller's clock minus the system's */
+} spraay_call_request;
+
+/* Begin a call; everything is copied. What happens is learnt from spraay_call_state. */
+SPRAAY_MUST_USE spraay_err spraay_call_new(spraay_call **out, spraay_client *c, const spraay_call_request *r);
+
+/* Stop looking and free. A result that was not taken stays for an equal call. */
+void spraay_call_free(spraay_call *c);
+
+typedef enum spraay_call_state_t {
+    SPRAAY_CALL_RUNNING, /* step the engine */
+    SPRAAY_CALL_APPROVE, /* spraay_call_approve */
+    SPRAAY_CALL_SIGN,    /* spraay_call_sign */
+    SPRAAY_CALL_SEND,    /* external: send what spraay_call_outgoing says, then _feed or _feed_break */
+    SPRAAY_CALL_DONE     /* spraay_call_outcome */
+} spraay_call_state_t;
+
+spraay_call_state_t spraay_call_state(const spraay_call *c);
+
+void spraay_call_approve(spraay_call *c, bool yes, const char *why);
+void spraay_call_sign(spraay_call *c, const uint8_t *sig, size_t n, const char *why);
+
+/* The session behind the call, for its terms; NULL when the call has let go of it. */
+const spraay_session *spraay_call_session(const spraay_call *c);
+const char *spraay_call_purchase_id(const spraay_call *c); /* "" when there is none */
+
+/* External calls: the request to send now. The payment header is NULL on the unpaid leg. */
+typedef struct spraay_outgoing {
+    const char *method;
+    spraay_slice url, body;
+    const spraay_field *headers;
+    size_t n_headers;
+    const char *header_name;
+    spraay_slice header_value;
+} spraay_outgoing;
+void spraay_call_outgoing(const spraay_call *c, spraay_outgoing *out);
+/* 'headers' as "name: value\n" lines. */
+void spraay_call_feed(spraay_call *c, long status, const spraay_headers *headers, spraay_slice body);
+void spraay_call_feed_break(spraay_call *c, bool sent, const char *why);
+
+/* Stop waiting. Returns true when the call was aborted before anything was signed or sent; false when
+ * money may be on its way: the flight then finishes by itself. The call is done either way. */
+bool spraay_call_cancel(spraay_call *c, const char *why);
+
+/* Is the call past the point where cancelling it would abort it: may money be on its way? */
+bool spraay_call_committed(const spraay_call *c);
+
+/* What the call came to; valid once it is done. Slices live until the call is freed. */
+typedef struct spraay_call_result {
+    const spraay_outcome *outcome;
+    long status;
+    spraay_slice headers; /* "name: value\n" lines, names lower case */
+    spraay_slice body;
+    const char *file;        /* a body too large for memory, or NULL */
+    const char *transaction; /* "" when none */
+    const char *network;     /* CAIP-2, "" when nothing was paid */
+    const char *payer;       /* "" */
+    uint64_t amount;         /* millionths of a dollar; 0 when nothing was paid */
+} spraay_call_result;
+void spraay_call_result_get(const spraay_call *c, spraay_call_result *out);
+
+/* The value is in the caller's hands: the purchase is history. */
+void spraay_call_taken(spraay_call *c);
+
+#endif

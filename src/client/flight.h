@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* A flight: one session on its way, with the ledger, the engine and the chain at its service.
+ *
+ * The session (x402/session.h) says what it wants; the flight gets it. A call looks at the flight while
+ * its caller waits. A flight whose call has gone finishes what is in the air, writes down what came of
+ * it, and ends; until then an equal call may take it over. */
+#ifndef SPRAAY_CLIENT_FLIGHT_H
+#define SPRAAY_CLIENT_FLIGHT_H
+
+#include "client/client.h"
+#include "client/proof.h"
+
+typedef struct spraay_flight spraay_flight;
+
+struct spraay_hub {
+    spraay_engine *engine;
+    spraay_ledger *ledger;
+    spraay_flight *flights;
+    unsigned refs;
+};
+
+struct spraay_client {
+    spraay_hub *hub;
+    spraay_wallet *wallet;
+    spraay_policy policy; /* borrows from 'texts' */
+    spraay_caps caps;
+    uint8_t budget_scope[32];
+    bool production;
+    unsigned refs;
+
+    /* copies of the config */
+    char *gateway, *run, *scope, *proxy, *ca_file, *user_agent, *spill_dir, *per_call;
+    char **networks, **pay_to, **hosts, **resolve;
+    size_t n_networks, n_pay_to, n_hosts, n_resolve;
+    spraay_asset *assets;
+    size_t n_assets;
+    struct { char *network, *url; } *rpc;
+    size_t n_rpc;
+    spraay_field *headers;
+    size_t n_headers;
+    int64_t connect_ms, idle_ms, total_ms;
+    unsigned retries;
+};
+
+struct spraay_flight {
+    spraay_hub *hub;
+    spraay_client *client;
+    spraay_call *call; /* who waits, or NULL */
+    spraay_flight *prev, *next;
+    unsigned refs;
+
+    spraay_session session;
+    spraay_purchase *purchase; /* NULL until claimed, and on free requests */
+    bool released;             /* the ledger knows that no call holds it */
+    bool external;             /* the caller moves the bytes */
+    bool in_air;               /* external: the bytes are with the caller */
+    bool pumping;
+
+    spraay_op op;
+    bool asked; /* 'op' is submitted and not yet consumed */
+    spraay_claim claim;
+    unsigned occurrence; /* of an equal intent in a named run */
+
+    spraay_transfer *transfer;
+    spraay_proof proof;
+    bool proving;
+    spraay_timer timer;
+
+    /* the request, owned */
+    char *method, *url, *origin, *price, *max, *purchase_name, *scope, *step;
+    spraay_buf body;
+    spraay_field *headers;
+    size_t n_headers;
+    bool again;
+    size_t max_body;
+    int64_t wall_offset_s;
+    int64_t total_ms;
+    char fresh_id[SPRAAY_PURCHASE_ID + 1], named_id[SPRAAY_PURCHASE_ID + 1];
+    uint8_t request_hash[32];
+
+    /* the last answer */
+    long status;
+    spraay_buf answer_headers, answer_body;
+    char *file;
+};
+
+struct spraay_call {
+    spraay_flight *flight; /* a reference; NULL once the call has let go */
+    spraay_timer deadline;
+    bool done_early; /* stopped looking: 'early' is what there is to say */
+    spraay_outcome early;
+    char id[SPRAAY_PURCHASE_ID + 1];
+    uint64_t amount;
+    char payer[64], network[80];
+};
+
+/* Go on with the flight as far as it goes without waiting. */
+void spraay_flight_pump(spraay_flight *f);
+
+/* Nobody waits for it any more. */
+void spraay_flight_leave(spraay_flight *f, const char *kind, const char *code, const char *why);
+
+/* The ledger may give the purchase to an equal call, or forget it. Idempotent. */
+void spraay_flight_release(spraay_flight *f);
+
+/* The result of a flight that has ended is in the caller's hands. */
+void spraay_flight_take(spraay_flight *f);
+
+/* End at once, whatever is in the air: the process is going. */
+void spraay_flight_abandon(spraay_flight *f);
+
+void spraay_flight_ref(spraay_flight *f);
+void spraay_flight_unref(spraay_flight *f);
+
+/* Deep copies of header fields, for clients and flights; *ok becomes false when memory ran out. */
+spraay_field *spraay_fields_copy(const spraay_field *from, size_t n, bool *ok);
+void spraay_fields_free(spraay_field *list, size_t n);
+
+spraay_now spraay_flight_now(const spraay_flight *f);
+
+/* Report an answer of the leg in the air, wherever it came from. 'headers' borrowed. */
+void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body, char *file);
+
+#endif

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/* What a flight asks of the ledger: the purchase of its intent, room under the caps, and a record of
+ * every step before it is taken. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain/amount.h"
+#include "client/flight_private.h"
+#include "codec/hex.h"
+#include "crypto/sha256.h"
+
+static void resumed(void *ud)
+{
+    spraay_flight_pump(ud);
+}
+
+/* Submit once; true when done. The caller clears f->asked when it has read the outcome. */
+static bool submit(spraay_flight *f, spraay_op_kind kind)
+{
+    if (!f->asked) {
+        f->op.kind = kind;
+        f->op.now = flight_moment(f);
+        f->op.wake = resumed;
+        f->op.ud = f;
+        f->asked = true;
+        spraay_ledger_submit(f->hub->ledger, &f->op);
+    }
+    return f->op.done;
+}
+
+static bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err)
+{
+    if (!f->asked) {
+        f->op.purchase = f->purchase;
+        f->op.event = event;
+    }
+    if (!submit(f, SPRAAY_OP_EVENT)) return false;
+    f->asked = false;
+    *err = f->op.err;
+    return true;
+}
+
+void spraay_flight_release(spraay_flight *f)
+{
+    if (f->purchase == NULL || f->released) return;
+    f->released = true;
+    f->op.purchase = f->purchase;
+    f->asked = false;
+    (void)submit(f, SPRAAY_OP_RELEASE);
+    f->asked = false;
+}
+
+static void name_purchase(spraay_flight *f)
+{
+    const spraay_client *c = f->client;
+    spraay_buf text;
+    uint8_t hash[32];
+    char hex[33], number[16];
+    const char *parts[6];
+    size_t n = 0;
+    bool ok = true;
+
+    f->named_id[0] = '\0';
+    if (f->purchase_name != NULL) {
+        parts[n++] = "purchase";
+        parts[n++] = f->purchase_name;
+        parts[n++] = f->origin;
+    } else if (c->run != NULL) {
+        spraay_hex_encode(hex, f->request_hash, 16);
+        (void)snprintf(number, sizeof number, "%u", f->occurrence);
+        parts[n++] = "run";
+        parts[n++] = c->run;
+        parts[n++] = f->step ? f->step : "";
+        parts[n++] = f->origin;
+        parts[n++] = hex;
+        parts[n++] = number;
+    } else {
+        return;
+    }
+    spraay_buf_init(&text, 65536);
+    for (size_t i = 0; i < n; i++)
+        ok = ok && spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]) == SPRAAY_OK;
+    if (ok) {
+        spraay_sha256(hash, text.d, text.n);
+        spraay_hex_encode(hex, hash, 16);
+        (void)snprintf(f->named_id, sizeof f->named_id, "pur_%s", hex);
+    }
+    spraay_buf_wipe(&text);
+}
+
+/* Everything that makes two calls the same intent. */
+static spraay_err intent_key(spraay_flight *f, uint8_t key[32])
+{
+    const spraay_client *c = f->client;
+    char hash[65];
+    const char *parts[] = { spraay_wallet_address(c->wallet), f->origin, hash, c->run ? c->run : "",
+                            c->scope ? c->scope : "", f->scope ? f->scope : "" };
+    spraay_buf text;
+    spraay_err err = SPRAAY_OK;
+
+    spraay_hex_encode(hash, f->request_hash, 32);
+    spraay_buf_init(&text, 65536);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && err == SPRAAY_OK; i++)
+        err = spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]);
+    if (err == SPRAAY_OK) spraay_sha256(key, text.d, text.n);
+    spraay_buf_wipe(&text);
+    return err;
+}
+
+static spraay_past past_of(const spraay_purchase *p, char amount[24])
+{
+    spraay_past past = { .kind = SPRAAY_PAST_NEW };
+
+    if (p->fixed) {
+        past.network = p->network;
+        past.asset = p->asset;
+        past.pay_to = p->pay_to;
+    }
+    past.header_name = p->header_name;
+    past.header_value = spraay_slice_from(p->header_value);
+    past.header_valid_before_s = p->header_valid_before;
+    past.valid_before_s = p->valid_before;
+    past.sends = p->sends;
+    past.sent_at_s = p->sent_at;
+    past.handler_error = p->handler_error;
+    past.expect_unpaid = p->expect_unpaid;
+    past.note = p->note;
+    (void)snprintf(amount, 24, "%llu", (unsigned long long)p->amount);
+    past.amount = amount;
+    switch (p->state) {
+    case SPRAAY_STATE_ASKED:
+    case SPRAAY_STATE_SIGNED:
+    case SPRAAY_STATE_SENT:
+    case SPRAAY_STATE_UNKNOWN: past.kind = SPRAAY_PAST_AUTHORIZED; break;
+    case SPRAAY_STATE_VOID: past.kind = SPRAAY_PAST_VOID; break;
+    case SPRAAY_STATE_PAID_LOST: past.kind = SPRAAY_PAST_LOST; break;
+    case SPRAAY_STATE_DELIVERED:
+    case SPRAAY_STATE_TAKEN: past.kind = SPRAAY_PAST_DELIVERED; break;
+    default: break;
+    }
+    return past;
+}
+
+static spraay_flight *flight_of(spraay_hub *h, const spraay_purchase *p, const spraay_flight *other)
+{
+    for (spraay_flight *f = h->flights; f != NULL; f = f->next)
+        if (f != other && f->purchase == p) return f;
+    return NULL;
+}
+
+/* An equal call left a flight in the air: the caller of 'f' looks at that one from now on. */
+static void take_over(spraay_flight *f, spraay_flight *g)
+{
+    spraay_call *call = f->call;
+
+    spraay_session_attach(&g->session, f->session.cfg.deadline_ms);
+    g->released = false;
+    g->call = call;
+    f->call = NULL;
+    if (call != NULL) {
+        spraay_flight_ref(g);
+        call->flight = g;
+        memcpy(call->id, g->purchase->id, sizeof call->id);
+        spraay_flight_unref(f); /* the call's reference; the pump holds another */
+    }
+    f->session.want = SPRAAY_WANT_NOTHING;
+}
+
+static void claimed(spraay_flight *f, spraay_err err)
+{
+    spraay_purchase *p = f->op.purchase;
+    char amount[24] = "0";
+    spraay_past past = { .kind = SPRAAY_PAST_NEW };
+    uint8_t mark[32] = { 0 };
+
+    if (err == SPRAAY_OK) {
+        f->purchase = p;
+        f->released = false;
+        past = past_of(p, amount);
+        if (f->call != NULL) memcpy(f->call->id, p->id, sizeof f->call->id);
+        err = spraay_wallet_mark(f->client->wallet, mark, f->origin, p->id, p->epoch);
+    }
+    spraay_session_claimed(&f->session, err, &past, mark, spraay_flight_now(f));
+    f->session.past.amount = NULL; /* 'amount' was ours */
+}
+
+bool flight_claim(spraay_flight *f, bool anew)
+{
+    bool in_run = f->client->run != NULL && f->purchase_name == NULL;
+    spraay_purchase *p;
+    spraay_flight *g;
+
+    if (!f->asked) {
+        spraay_err err = intent_key(f, f->claim.key);
+        if (err != SPRAAY_OK) {
+            claimed(f, err);
+            return true;
+        }
+        name_purchase(f);
+        memcpy(f->claim.request, f->request_hash, 32);
+        f->claim.named_id = f->named_id[0] ? f->named_id : NULL;
+        f->claim.fresh_id = f->fresh_id;
+        f->claim.payer = spraay_wallet_address(f->client->wallet);
+        f->claim.origin = f->origin;
+        f->claim.budget_scope = f->client->budget_scope;
+        f->claim.again = f->again || anew;
+        f->op.claim = &f->claim;
+        f->op.purchase = NULL;
+    }
+    if (!submit(f, SPRAAY_OP_CLAIM)) return false;
+    f->asked = false;
+    p = f->op.purchase;
+    if (in_run && f->op.err == SPRAAY_BUSY) { /* an equal call of this run is in flight: the next occurrence */
+        f->occurrence++;
+        return true;
+    }
+    if (in_run && f->op.err == SPRAAY_OK && p->state == SPRAAY_STATE_TAKEN) { /* handed out in this process */
+        f->purchase = p;
+        f->released = false;
+        spraay_flight_release(f);
+        f->purchase = NULL;
+        spraay_purchase_unref(p);
+        f->occurrence++;
+        return true;
+    }
+    if (f->op.err == SPRAAY_OK && f->op.adopted) {
+        g = flight_of(f->hub, p, f);
+        if (g != NULL) {
+            spraay_purchase_unref(p);
+            take_over(f, g);
+            return true;
+        }
+    }
+    claimed(f, f->op.err);
+    return true;
+}
+
+/* A lost look: booked as spent, then bought anew. */
+bool flight_claim_anew(spraay_flight *f)
+{
+    spraay_err err;
+
+    if (f->purchase != NULL) {
+        if (f->purchase->state != SPRAAY_STATE_PAID_LOST && !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err)) return false;
+        spraay_flight_release(f);
+        spraay_purchase_unref(f->purchase);
+        f->purchase = NULL;
+    }
+    return flight_claim(f, true);
+}
+
+static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, const char **kind, const char **code,
+                         const char **hint)
+{
+    const spraay_cap_refusal *r = &f->op.refusal;
+    char limit[SPRAAY_AMOUNT_TEXT], committed[SPRAAY_AMOUNT_TEXT], wanted[SPRAAY_AMOUNT_TEXT], digits[24];
+    const struct { uint64_t v; char *out; } sums[] = { { r->limit, limit }, { r->committed, committed }, { r->wanted, wanted } };
+
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)sums[i].v);
+        if (spraay_amount_from_atomic(sums[i].out, digits, strlen(digits), 6) != SPRAAY_OK) sums[i].out[0] = '\0';
+    }
+    *kind = "budget";
+    *hint = "raise it in spraay.open, or wait for open payments to be settled";
+    switch (r->kind) {
+    case SPRAAY_CAP_PAY_TO:
+        *kind = "policy";
+        *code = "pay_to";
+        *hint = "if the change is right, name the new receiver in pay_to = { … }";
+        (void)snprintf(sentence, size, "%s asks to be paid at %s, and was paid at %s before", f->origin,
+                       f->session.choice.entry->pay_to, r->pinned);
+        return;
+    case SPRAAY_CAP_BUDGET: *code = "over_budget"; break;
+    case SPRAAY_CAP_PER_DAY: *code = "over_per_day"; break;
+    case SPRAAY_CAP_PER_HOST: *code = "over_per_host"; break;
+    case SPRAAY_CAP_NONE: *code = "over_budget"; break;
+    }
+    (void)snprintf(sentence, size, "%s USDC would exceed %s = \"%s\": %s USDC of it are spent or reserved", wanted,
+                   *code + strlen("over_"), limit, committed);
+}
+
+bool flight_reserve(spraay_flight *f)
+{
+    char sentence[400];
+    const char *kind = "ledger", *code = "ledger_write", *hint = "";
+    spraay_now now;
+
+    if (!f->asked) {
+        f->op.purchase = f->purchase;
+        f->op.amount = strtoull(f->session.micro, NULL, 10);
+        f->op.network = f->session.choice.entry->network;
+        f->op.pay_to = f->session.choice.entry->pay_to;
+        f->op.caps = &f->client->caps;
+        f->op.pin = !f->client->production && f->client->n_pay_to == 0;
+    }
+    if (!submit(f, SPRAAY_OP_RESERVE)) return false;
+    f->asked = false;
+    now = spraay_flight_now(f);
+    if (f->op.err == SPRAAY_OK) {
+        spraay_session_reserved(&f->session, true, NULL, NULL, NULL, NULL, now);
+        return true;
+    }
+    (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s",
+                   spraay_err_sentence(f->op.err));
+    if (f->op.err == SPRAAY_REFUSED) cap_sentence(f, sentence, sizeof sentence, &kind, &code, &hint);
+    spraay_session_reserved(&f->session, false, kind, code, sentence, hint, now);
+    return true;
+}
+
+/* Fix in the record what this and every later authorization of the purchase must share. */
+static void fix_terms(spraay_flight *f)
+{
+    spraay_purchase *p = f->purchase;
+    const spraay_offer_entry *e = f->session.choice.entry;
+
+    (void)snprintf(p->network, sizeof p->network, "%s", e->network);
+    (void)snprintf(p->asset, sizeof p->asset, "%s", e->asset);
+    (void)snprintf(p->pay_to, sizeof p->pay_to, "%s", e->pay_to);
+    p->fixed = true;
+    if (p->signed_at == 0) p->signed_at = flight_moment(f).wall_s;
+    if (f->session.valid_before_s > p->valid_before) p->valid_before = f->session.valid_before_s;
+}
+
+bool flight_sign(spraay_flight *f)
+{
+    uint8_t sig[65];
+    spraay_err err;
+
+    if (spraay_wallet_is_outside(f->client->wallet)) {
+        if (f->purchase->state == SPRAAY_STATE_ASKED && !f->asked && f->session.open) return false;
+        if (!f->asked) fix_terms(f);
+        if (!flight_note(f, SPRAAY_EVENT_ASK, &err)) return false;
+        if (err != SPRAAY_OK)
+            spraay_session_signed(&f->session, NULL, 0, spraay_err_sentence(err), spraay_flight_now(f));
+        else
+            spraay_session_asking(&f->session);
+        return err != SPRAAY_OK; /* else wait for the signer */
+    }
+    err = spraay_wallet_sign(f->client->wallet, sig, f->session.signing.digest32);
+    spraay_session_signed(&f->session, err == SPRAAY_OK ? sig : NULL, sizeof sig, spraay_err_sentence(err),
+                          spraay_flight_now(f));
+    return true;
+}
+
+bool flight_record(spraay_flight *f)
+{
+    spraay_purchase *p = f->purchase;
+    spraay_err err = SPRAAY_OK;
+
+    if (!f->asked) {
+        fix_terms(f);
+        p->header_valid_before = f->session.valid_before_s;
+        err = spraay_purchase_set_header(p, f->session.header_name, f->session.header.d, f->session.header.n);
+    }
+    if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;
+    if (err != SPRAAY_OK) spraay_purchase_wipe_header(p);
+    spraay_session_recorded(&f->session, err, spraay_flight_now(f));
+    return true;
+}
+
+static void keep_note(spraay_purchase *p, const char *text)
+{
+    free(p->note);
+    p->note = malloc(strlen(text) + 1);
+    if (p->note != NULL) strcpy(p->note, text);
+}
+
+/* Which event, if any, the session's wish is to the ledger. */
+static spraay_event wish(const spraay_flight *f)
+{
+    const spraay_purchase *p = f->purchase;
+
+    switch (f->session.want) {
+    case SPRAAY_WANT_DELIVER: return SPRAAY_EVENT_DELIVER;
+    case SPRAAY_WANT_LOSE: return SPRAAY_EVENT_LOSE;
+    case SPRAAY_WANT_VOID: return SPRAAY_EVENT_PROVE_UNUSED;
+    case SPRAAY_WANT_LOST: return SPRAAY_EVENT_PROVE_USED;
+    case SPRAAY_WANT_UNSEND:
+        if (p->state == SPRAAY_STATE_ASKED) return SPRAAY_EVENT_DECLINE;
+        if (p->state == SPRAAY_STATE_SENT || p->state == SPRAAY_STATE_SIGNED) return SPRAAY_EVENT_UNSENT;
+        return SPRAAY_EVENT_COUNT; /* it was only reserved, or other authorizations are out */
+    default: return SPRAAY_EVENT_COUNT;
+    }
+}
+
+/* What the record says besides its state. */
+static void fill_record(spraay_flight *f)
+{
+    spraay_purchase *p = f->purchase;
+    const spraay_session *s = &f->session;
+
+    switch (s->want) {
+    case SPRAAY_WANT_DELIVER:
+        spraay_purchase_wipe_stored(p);
+        p->stored.status = f->status;
+        p->stored.headers = f->answer_headers;
+        p->stored.body = f->answer_body;
+        p->stored.file = f->file;
+        f->file = NULL;
+        spraay_buf_init(&f->answer_headers, p->stored.headers.max);
+        spraay_buf_init(&f->answer_body, p->stored.body.max);
+        (void)snprintf(p->stored.payment, sizeof p->stored.payment, "%s", s->outcome.payment);
+        (void)snprintf(p->stored.transaction, sizeof p->stored.transaction, "%s", s->outcome.transaction);
+        break;
+    case SPRAAY_WANT_LOSE:
+    case SPRAAY_WANT_LOST:
+        p->expect_unpaid = s->expect_unpaid;
+        p->handler_error = s->handler_error;
+        p->sends = s->sends;
+        /* "It went through before" explains less than what was lost then. */
+        if (s->want == SPRAAY_WANT_LOSE && (p->note == NULL || strcmp(s->outcome.code, "nonce_used") != 0))
+            keep_note(p, s->outcome.message);
+        f->session.past.note = p->note;
+        break;
+    case SPRAAY_WANT_VOID:
+    case SPRAAY_WANT_UNSEND: p->sends = s->sends; break;
+    default: break;
+    }
+}
+
+bool flight_take_note(spraay_flight *f)
+{
+    spraay_event event = wish(f);
+    spraay_err err = SPRAAY_OK;
+
+    if (!f->asked) fill_record(f);
+    if (event != SPRAAY_EVENT_COUNT && !flight_note(f, event, &err)) return false;
+    if (f->session.want == SPRAAY_WANT_VOID || f->session.want == SPRAAY_WANT_UNSEND) {
+        if (f->session.want == SPRAAY_WANT_VOID) f->purchase->sends = 0;
+        if (f->purchase->state == SPRAAY_STATE_VOID || f->purchase->state == SPRAAY_STATE_RESERVED)
+            f->purchase->valid_before = 0;
+    }
+    spraay_session_noted(&f->session, err, spraay_flight_now(f));
+    return true;
+}
+
+void spraay_flight_take(spraay_flight *f)
+{
+    spraay_err err;
+
+    if (f->purchase == NULL || f->released) return;
+    if (f->purchase->state == SPRAAY_STATE_DELIVERED) (void)flight_note(f, SPRAAY_EVENT_TAKE, &err);
+    spraay_flight_release(f);
+}
+
+bool flight_sending(spraay_flight *f, spraay_err *err)
+{
+    return flight_note(f, SPRAAY_EVENT_SEND, err);
+}

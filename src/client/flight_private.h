@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the flight share. Not for anyone else.
+ *
+ * Each flight_* function below sees to one want of the session and returns true when there may be
+ * another to see to at once, false when something has to happen first. */
+#ifndef SPRAAY_CLIENT_FLIGHT_PRIVATE_H
+#define SPRAAY_CLIENT_FLIGHT_PRIVATE_H
+
+#include "client/flight.h"
+
+/* flight.c */
+spraay_moment flight_moment(const spraay_flight *f);
+void flight_unlink(spraay_flight *f);
+
+/* flight_ledger.c */
+bool flight_claim(spraay_flight *f, bool anew);
+bool flight_claim_anew(spraay_flight *f);
+bool flight_reserve(spraay_flight *f);
+bool flight_sign(spraay_flight *f);
+bool flight_record(spraay_flight *f);
+bool flight_take_note(spraay_flight *f);
+bool flight_sending(spraay_flight *f, spraay_err *err); /* false: not yet written down */
+
+/* flight_wire.c */
+bool flight_request(spraay_flight *f);
+void flight_common(const spraay_flight *f, spraay_request *r);
+
+/* flight_chain.c */
+bool flight_prove(spraay_flight *f);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* A wallet: an address, and a key that never leaves this file's memory.
+ *
+ * The key lies in locked memory, is wiped when the wallet goes, and no function returns it. From it
+ * comes, besides signatures, the secret that marks purchases: nonce = HMAC(HKDF(key), gateway, purchase,
+ * epoch), so the same purchase always carries the same nonce and can settle once only, whatever is
+ * forgotten in between. A wallet whose key is elsewhere (a device, another process) has the address and,
+ * if it is given one, the marking secret. */
+#ifndef SPRAAY_CLIENT_WALLET_H
+#define SPRAAY_CLIENT_WALLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+
+#define SPRAAY_WALLET_WHY 320 /* bytes for the sentence of a refusal */
+
+typedef struct spraay_wallet spraay_wallet;
+
+/* Each constructor gives a wallet with one reference, or an error and in 'why' a sentence that says
+ * what is wrong and what to type; never any part of a key.
+ *
+ * SPRAAY_MISSING     no such variable or file
+ * SPRAAY_SYNTAX      not 64 hex digits, with or without 0x
+ * SPRAAY_KEY         not a valid private key
+ * SPRAAY_PERMISSION  file: others may read it, it is not ours, or its folder is writable for others
+ * SPRAAY_IO, SPRAAY_NOMEM, SPRAAY_RANDOM */
+SPRAAY_MUST_USE spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char why[SPRAAY_WALLET_WHY]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char why[SPRAAY_WALLET_WHY]);
+
+/* A new random key that is kept nowhere: for loopback gateways only. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_random(spraay_wallet **out, char why[SPRAAY_WALLET_WHY]);
+
+/* A key elsewhere. 'nonce_secret' may be empty: then purchases are marked by a secret of this process,
+ * and named purchases cannot be recognised by another. At least 16 bytes otherwise. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spraay_slice nonce_secret,
+                                                 char why[SPRAAY_WALLET_WHY]);
+
+spraay_wallet *spraay_wallet_ref(spraay_wallet *w);
+void spraay_wallet_unref(spraay_wallet *w); /* the last one wipes; NULL is accepted */
+
+/* Wipe the key now; signing then fails with SPRAAY_STATE. */
+void spraay_wallet_close(spraay_wallet *w);
+
+const char *spraay_wallet_address(const spraay_wallet *w); /* EIP-55 */
+const char *spraay_wallet_source(const spraay_wallet *w);  /* "env", "file", "random", "signer" */
+bool spraay_wallet_is_outside(const spraay_wallet *w);
+bool spraay_wallet_is_throwaway(const spraay_wallet *w);
+
+/* Sign a digest. SPRAAY_STATE when closed or the key is elsewhere. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32]);
+
+/* The mark of a purchase. Fields are length-prefixed, so no two purchases share one by concatenation. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,
+                                              const char *purchase_id, uint32_t epoch);
+
+#endif

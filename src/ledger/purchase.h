@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of one purchase: one paid request, however often it is presented.
+ *
+ * A purchase is named by its id and found again by its key (payer, gateway, method, path,
+ * body, run, scope). Payer, network, asset and payTo are fixed by the first signature; every
+ * later authorization carries the same nonce and may differ only in amount and window. */
+#ifndef SPRAAY_LEDGER_PURCHASE_H
+#define SPRAAY_LEDGER_PURCHASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+#include "ledger/state.h"
+
+#define SPRAAY_PURCHASE_ID 36 /* "pur_" and 32 hex digits */
+
+/* Both clocks of one moment: wall time can be set, boot time cannot. */
+typedef struct spraay_moment {
+    int64_t wall_s;
+    int64_t mono_ms;
+} spraay_moment;
+
+/* What came back, kept until it is taken. */
+typedef struct spraay_stored {
+    long status;
+    spraay_buf headers; /* "name: value\n" lines, names lower case */
+    spraay_buf body;
+    char *file;               /* where an oversized body was put, or NULL */
+    char payment[16];         /* "settled" or "unconfirmed" */
+    char transaction[128];    /* as the receipt names it, or "" */
+} spraay_stored;
+
+typedef struct spraay_purchase {
+    char id[SPRAAY_PURCHASE_ID + 1];
+    uint8_t key[32];     /* equal calls have equal keys */
+    uint8_t request[32]; /* hash of method, url and body */
+    bool named;          /* by run or purchase=: never forgotten */
+    bool claimed;        /* a call that has not returned holds it */
+    spraay_state state;
+
+    uint32_t epoch;
+    char payer[64];
+    char network[80]; /* CAIP-2 */
+    char asset[64];
+    char pay_to[64];
+    bool fixed; /* signed at least once: the four above may not change */
+
+    uint64_t amount;      /* atomic units: the most that any live authorization may take */
+    bool reserved;        /* counted against the caps by the call that holds it */
+    int64_t signed_at;    /* wall time of the first signature; 0 before it */
+    int64_t valid_before; /* the latest validBefore of all authorizations */
+    char *header_name;    /* the last authorization, ready to present; wiped in final states */
+    char *header_value;
+    int64_t header_valid_before;
+
+    unsigned sends;     /* presentations so far */
+    int64_t sent_at;    /* wall time of the last one */
+    bool handler_error; /* the last one met a complete error of the handler */
+    bool expect_unpaid; /* the last answer gives reason to think that nothing moved */
+
+    char *origin;             /* of the gateway */
+    uint8_t budget_scope[32]; /* whose budget it counts against */
+    spraay_moment spent;      /* when it became spend, for the 24-hour window */
+
+    spraay_stored stored;
+    char *note; /* the sentence of the last loss, for the error that repeats it */
+
+    unsigned refs;
+} spraay_purchase;
+
+/* A new purchase with one reference, in no state yet; NULL when out of memory. */
+spraay_purchase *spraay_purchase_new(void);
+spraay_purchase *spraay_purchase_ref(spraay_purchase *p);
+/* Gives a reference back; the last one wipes and frees. NULL is accepted. */
+void spraay_purchase_unref(spraay_purchase *p);
+
+/* Replace the authorization held for presenting; copies both, wipes the old. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,
+                                                      size_t value_len);
+
+/* Forget the authorization held for presenting. */
+void spraay_purchase_wipe_header(spraay_purchase *p);
+
+/* Forget the stored answer. */
+void spraay_purchase_wipe_stored(spraay_purchase *p);
+
+#endif
