@@ -1,0 +1,383 @@
+-- SPDX-License-Identifier: MIT
+--- One purchase, driven to its end.
+-- The core decides everything about money; this file waits for it, asks the caller's hooks when
+-- the core asks for them, and turns what came out into an answer or an error.
+local compat = require "spraay.compat"
+local core = require "spraay.core"
+local engine = require "spraay.engine"
+local errors = require "spraay.errors"
+local json = require "spraay.json"
+local money = require "spraay.money"
+local options = require "spraay.options"
+local pace = require "spraay.pace"
+local scheduler = require "spraay.scheduler"
+local task = require "spraay.task"
+local wait = require "spraay.wait"
+
+local call = {}
+
+-- Network ids as people call them.
+local NAMES = {}
+for name, id in pairs(options.networks) do NAMES[id] = name end
+
+--- "base" for "eip155:8453"; the id itself when it has no name.
+function call.network_name(id)
+  return NAMES[id] or id
+end
+
+-- ---- the core's client -------------------------------------------------------------
+
+local function wallet_key(wallet)
+  if not wallet then
+    return nil, errors.new { kind = "wallet", code = "missing", message = "this client has no wallet",
+      hint = "Open it with wallet = spraay.wallet.env(), which reads SPRAAY_PRIVATE_KEY" }
+  end
+  local key, _, err = wallet:key()
+  return key, err
+end
+
+--- The core's client of this process, and the error of the wallet when it has none.
+function call.core_client(client)
+  local config = client.config
+  local made = engine.get()
+  local key, wallet_err = wallet_key(config.wallets[1])
+  if client.core and client.core_engine == made and client.core_key == key then
+    return client.core, wallet_err
+  end
+  local settings = { wallet = key }
+  for name, value in pairs(config.core) do settings[name] = value end
+  settings.headers = {}
+  for i, line in ipairs(config.headers) do settings.headers[i] = line end
+  if config.api_key then settings.headers[#settings.headers + 1] = { "X-API-Key", config.api_key } end
+  local handle, why, code = core.client(made, settings)
+  if not handle then
+    return nil, errors.new { kind = "usage", code = code and code:lower() or "option",
+      message = "spraay.open: " .. tostring(why) }
+  end
+  if client.core then client.core:close() end
+  client.core, client.core_engine, client.core_key = handle, made, key
+  return handle, wallet_err
+end
+
+-- ---- errors ------------------------------------------------------------------------
+
+-- What the gateway itself wrote and the core's sentence does not already say, as a clause.
+local function gateway_words(body, headers, message)
+  local words
+  if type(body) == "table" then
+    local said, more = json.get(body, "error"), json.get(body, "message")
+    if type(said) == "string" and not message:find(errors.foreign(said) or "", 1, true) then
+      words = errors.foreign(said)
+    elseif type(said) == "string" and not said:find(" ", 1, true) and type(more) == "string" then
+      words = errors.foreign(more)   -- `error` was a code; `message` is its sentence
+    end
+  elseif type(body) == "string" and body ~= "" then
+    local kind = headers and headers["content-type"] or ""
+    if kind:find("html", 1, true) or body:match("^%s*<") then return ", with a web page instead of an answer" end
+    words = errors.foreign(body, 120)
+  end
+  if not words or message:find(words, 1, true) then return "" end
+  return (", saying \"%s\""):format(words)
+end
+
+local function decode_body(text)
+  if type(text) ~= "string" or text == "" then return nil end
+  local value = json.decode(text)
+  if value == nil then return text end
+  return value
+end
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- A core result that is not ok, as an error value.
+local function error_of(raw, wallet_err, verb)
+  local body = decode_body(raw.body)
+  local fields = {
+    kind = raw.kind, code = raw.code, message = raw.message, hint = raw.hint, status = raw.status,
+    paid = raw.paid or "no", expect = raw.expect, until_ = raw.until_, purchase = raw.purchase,
+    amount = raw.atomic and money.format(raw.atomic) or nil, retry_after = raw.retry_after,
+    headers = raw.headers, body = body, verb = verb,
+  }
+  if raw.kind == "wallet" and wallet_err and fields.paid == "no" then
+    fields.code, fields.message, fields.hint = wallet_err.code, wallet_err.message, wallet_err.hint
+  end
+  if raw.kind == "gateway" then
+    local message = tostring(fields.message or "the gateway refused")
+    fields.message = message:gsub("%.$", "") .. gateway_words(body, raw.headers, message)
+    local said = json.get(body, "error")
+    if raw.status == 402 and type(said) == "string" and said:find("compute credits", 1, true) then
+      fields.code = "credits"
+      fields.hint = fields.hint or "The compute future is used up; make a new deposit"
+    end
+  end
+  return errors.new(fields)
+end
+
+-- ---- the caller's hooks ---------------------------------------------------------------
+
+--- Terms for people: amounts as decimal USDC, the network by name.
+function call.readable_terms(raw, verb)
+  local terms = { verb = verb }
+  for key, value in pairs(raw or {}) do terms[key] = value end
+  if terms.atomic then terms.amount = money.format(terms.atomic) end
+  if terms.price then terms.price = money.format(terms.price) end
+  terms.network_name = terms.network and call.network_name(terms.network)
+  return terms
+end
+
+local function terms_of(handle, verb)
+  return call.readable_terms(handle:terms(), verb)
+end
+
+-- ": reason", or nothing.
+local function because(reason)
+  local words = reason ~= nil and errors.foreign(tostring(reason))
+  return words and ": " .. words or ""
+end
+
+local function ask_approval(handle, client, verb)
+  local ok, answer, why = task.pcall(client.config.on_pay, terms_of(handle, verb))
+  if not ok then return handle:approve(false, "on_pay failed" .. because(answer)) end
+  if answer then return handle:approve(true) end
+  if answer == nil and why == nil then
+    return handle:approve(false, "on_pay returned nothing; it must return true to allow the payment")
+  end
+  return handle:approve(false, "on_pay refused" .. because(why))
+end
+
+local function ask_signature(handle, client, verb)
+  local wallet = client.config.wallets[1]
+  if not wallet or not wallet.sign then return handle:signature(nil, "the wallet has no signer") end
+  local typed, digest = handle:typed_data()
+  local ok, signature, why = task.pcall(wallet.sign, typed, digest, terms_of(handle, verb))
+  if not ok then return handle:signature(nil, "the signer failed" .. because(signature)) end
+  if type(signature) ~= "string" then
+    return handle:signature(nil, "the signer refused" .. because(why))
+  end
+  return handle:signature(signature)
+end
+
+-- ---- one call ---------------------------------------------------------------------------
+
+-- The core's own word on a call that was cancelled: it alone knows whether money can have moved.
+local function cancelled(handle, verb)
+  if handle:state() ~= "done" then handle:cancel() end
+  local raw = handle:result()
+  handle:close()
+  if raw.ok then
+    raw = { kind = "cancelled", code = "cancelled", message = "the call was cancelled", paid = "maybe" }
+  end
+  local err = error_of(raw, nil, verb)
+  err.kind = "cancelled"
+  if err.paid ~= "no" and not err.hint then
+    err.hint = "Make the same call again: it continues this purchase instead of paying anew"
+  end
+  return errors.fail(err)
+end
+
+--- Drive a core call until it is done or wants bytes carried ("send", only for external calls).
+-- Returns its state, or nil, message, err when the task was cancelled.
+function call.advance(handle, client, verb)
+  local current = scheduler.current()
+  local outer = current and current.call
+  if current then current.call = handle end
+  local state
+  while true do
+    local why = wait.until_ { poll = function() return handle:state() ~= "running" end, finishing = true }
+    if why == "cancelled" or (current and current.cancelled) then
+      if current then current.call = outer end
+      return cancelled(handle, verb)
+    end
+    state = handle:state()
+    if state == "approve" then
+      ask_approval(handle, client, verb)
+    elseif state == "sign" then
+      ask_signature(handle, client, verb)
+    else
+      break
+    end
+    if current and current.cancelled then
+      current.call, current.told = outer, true
+      return cancelled(handle, verb)
+    end
+  end
+  if current then current.call = outer end
+  return state
+end
+
+-- Carry one request of an external call over the caller's transport.
+local function carry(handle, transport)
+  local request = handle:request()
+  local headers = {}
+  for _, line in ipairs(request.headers) do headers[line[1]] = line[2] end
+  local ok, response, why = task.pcall(transport,
+    { method = request.method, url = request.url, headers = headers,
+    body = request.body })
+  if not ok then return handle:lost("the transport failed" .. because(response)) end
+  if type(response) ~= "table" or type(response.status) ~= "number" then
+    return handle:lost("the transport gave no response" .. because(why))
+  end
+  return handle:answer(response.status, call.header_list(response.headers), response.body or "")
+end
+
+--- Headers as a list of { name, value } from a map (values may be lists) or such a list.
+function call.header_list(headers)
+  local list = {}
+  for key, value in pairs(headers or {}) do
+    if type(key) == "number" then
+      list[#list + 1] = { value[1], value[2] }
+    elseif type(value) == "table" then
+      for _, item in ipairs(value) do list[#list + 1] = { key, tostring(item) } end
+    else
+      list[#list + 1] = { key, tostring(value) }
+    end
+  end
+  return list
+end
+
+local function log_line(client, verb, raw)
+  local log = client.config.log
+  if not log then return end
+  local line
+  if raw.ok then
+    local payment = raw.payment or {}
+    line = ("%s: %s"):format(verb, payment.status or "free")
+    if payment.atomic then line = line .. (" %s USDC"):format(money.format(payment.atomic)) end
+    if payment.network then line = line .. " on " .. call.network_name(payment.network) end
+    if payment.purchase then line = line .. ", purchase " .. payment.purchase end
+  else
+    line = ("%s: %s, paid: %s"):format(verb, tostring(raw.kind), tostring(raw.paid))
+    if raw.purchase then line = line .. ", purchase " .. raw.purchase end
+  end
+  log(line)
+end
+
+--- What a payment looks like in a result.
+function call.payment_of(raw)
+  local payment = raw.payment or { status = "free" }
+  return {
+    status = payment.status, amount = payment.atomic and money.format(payment.atomic) or nil,
+    network = payment.network, transaction = payment.transaction, payer = payment.payer,
+    purchase = payment.purchase,
+  }
+end
+
+local function path_key(client, url)
+  return client.config.gateway .. " " .. url:gsub("^%a+://[^/]+", ""):gsub("%?.*$", "")
+end
+
+local function pace_call(client, request, paid, by)
+  local rate = client.config.rate
+  if not rate or request.method == "GET" or not request.url:find(client.config.gateway .. "/", 1, true) then
+    return true
+  end
+  local limit, window = request.slots or 30, nil
+  if type(rate) == "table" then limit, window = rate.limit or limit, rate.window end
+  local slots = paid and not client.config.api_key and 2 or 1
+  return pace.take(path_key(client, request.url), slots, limit, window, by)
+end
+
+-- What the caller's clock is ahead of the system's, in seconds.
+local function clock_offset(client)
+  local clock = client.config.clock
+  if not clock then return nil end
+  return compat.integer(math.floor(clock())) - compat.integer(core.wall_s())
+end
+
+--- Prepare a core call. Returns the handle and the wallet's error, or nil, message, err.
+function call.start(client, request, external)
+  local opts = request.opts or {}
+  if client.closed then
+    return errors.usage(request.verb .. ": the client was closed", nil, "closed")
+  end
+  local handle, wallet_err = call.core_client(client)
+  if not handle then return errors.fail(wallet_err) end
+  local paid = request.class ~= "free" and request.pay ~= false
+  -- Without a key a route known to cost money need not be asked; with an API key it may cost nothing.
+  if paid and wallet_err and request.price and not client.config.api_key then
+    return errors.fail(wallet_err)
+  end
+  local headers = {}
+  if request.body then headers[1] = { "Content-Type", request.content_type or "application/json" } end
+  for _, line in ipairs(opts.headers or {}) do headers[#headers + 1] = line end
+  local started, why, code = handle:call {
+    method = request.method, url = request.url, headers = headers, body = request.body,
+    class = opts.once and paid and request.class ~= "free" and "never" or request.class,
+    price = request.price, max = request.max or opts.max,
+    purchase = opts.purchase, scope = opts.scope or client.config.core.scope, step = client:scope(),
+    again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
+    approve = client.config.on_pay ~= nil, clock_offset = clock_offset(client),
+  }
+  if not started then
+    return errors.usage(("%s: %s"):format(request.verb, tostring(why)), nil,
+      code and code:lower() or "argument")
+  end
+  return started, nil, wallet_err
+end
+
+--- The error value of a finished call that is not ok.
+function call.failed(raw, wallet_err, verb)
+  return errors.fail(error_of(raw, wallet_err, verb))
+end
+
+-- With dry_run the terms are all there is.
+local function dry(raw, request)
+  local terms = call.readable_terms(raw.terms, request.verb)
+  return errors.fail {
+    kind = "policy", code = "dry_run", terms = terms, amount = terms.amount,
+    message = ("dry run: %s would have cost %s USDC"):format(request.verb, tostring(terms.amount)),
+    hint = "Open the client without dry_run, and unset SPRAAY_DRY_RUN, to pay",
+  }
+end
+
+--- Make one request and pay for it when it asks.
+-- request: { verb=, method=, url=, body=, class=, price=, slots=, opts= (checked), pay=false for a quote }
+-- Returns { body= (decoded), text= (as received), payment=, status=, headers=, terms= } and the core's
+-- call: :taken() is due when the value is handed over, :close() when it is not, so that an equal call
+-- may pick the answer up. Or nil, message, err.
+function call.perform(client, request)
+  local ok, message, err = wait.may_begin()
+  if not ok then return nil, message, err end
+  local opts = request.opts or {}
+  local paid = request.class ~= "free" and request.pay ~= false
+  if paid and client.config.dry_run then request.pay, request.dry, paid = false, true, false end
+  ok, message, err = pace_call(client, request, paid, opts.total_ms and engine.now() + opts.total_ms / 1000)
+  if not ok then return nil, message, err end
+
+  local transport = client.config.transport
+  local handle, start_message, started = call.start(client, request, transport ~= nil)
+  if not handle then return nil, start_message, started end
+  local wallet_err = started
+  local state
+  repeat
+    state, message, err = call.advance(handle, client, request.verb)
+    if not state then return nil, message, err end
+    if state == "send" then carry(handle, transport) end
+  until state == "done"
+
+  local raw = handle:result()
+  log_line(client, request.verb, raw)
+  if not raw.ok then
+    if raw.paid == "yes" then task.note_payment(raw.atomic) end
+    handle:close()
+    return call.failed(raw, wallet_err, request.verb)
+  end
+  if raw.payment and (raw.payment.status == "settled" or raw.payment.status == "unconfirmed") then
+    task.note_payment(raw.payment.atomic)
+  end
+  if request.dry and raw.terms then return dry(raw, request) end
+  local text = raw.body or (raw.file and read_file(raw.file)) or ""
+  return {
+    body = decode_body(text), text = text, file = raw.file, payment = call.payment_of(raw),
+      status = raw.status,
+    headers = raw.headers or {}, terms = raw.terms, atomic = raw.payment and raw.payment.atomic,
+  }, handle
+end
+
+return call

@@ -1,0 +1,136 @@
+--- `spraay sandbox`: the gateway on loopback, until Ctrl-C or as long as a command runs.
+---
+--- With `-- COMMAND` the launcher (spraay.sh) starts this process in the background, reads the
+--- variables it prints, and becomes the command; the command's end closes our standard input, and
+--- with it the sandbox. So signals, terminal and exit status are the command's own.
+-- SPDX-License-Identifier: MIT
+
+local command = { about = "Run a gateway on loopback: no key, no network, no money." }
+
+function command.options(parser)
+  parser:description(command.about .. " With `-- COMMAND …` it serves that command and ends with it.")
+  parser:usage("Usage: spraay sandbox [options] [-- COMMAND ARGUMENTS…]")
+  parser:option("--port", "Port to listen on; 0 is any. (default: 8402, with COMMAND 0)"):convert(tonumber)
+  parser:option("--host", "Address to listen on; only loopback is allowed.", "127.0.0.1")
+  parser:option("--dialect", "Dialect of the compute futures: ledger or escrow.", "ledger")
+  parser:option("--network", "Home network: base or base-sepolia.", "base")
+  parser:option("--rails", "Payment rails offered: 1, 2 or 3.", "2"):convert(tonumber)
+  parser:option("--fault", "Arm a fault: NAME[:TIMES][@ROUTE]. May be given again."):count("*")
+  parser:flag("--faults", "List the faults and leave.")
+  parser:option("--rate-limit", "POSTs a minute and path; 30 is real, 0 none.", "300"):convert(tonumber)
+  parser:option("--job-seconds", "How long a video takes.", "4"):convert(tonumber)
+  parser:option("--upstream", "Hand chat to an OpenAI-compatible server at this base URL.")
+  parser:option("--upstream-model", "Model to ask the upstream for.")
+  parser:option("--api-key", "Accept this API key. May be given again."):count("*")
+  parser:option("--funds", "USDC of the throwaway account.", "1000")
+  parser:flag("--lenient", "Match payments as the gateway does since September 2026.")
+  parser:flag("--replay", "Answer a payment that was settled before with the same answer again.")
+  parser:option("--json-log", "Append one JSON line a request to this file.")
+  parser:flag("--quiet", "Print nothing but the variables.")
+  parser:flag("--until-eof", "Serve until standard input ends."):hidden(true)
+end
+
+-- A shell word that survives any content.
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function print_faults()
+  local report = require "spraay.sandbox.faults".new():report()
+  for _, fault in ipairs(report.faults) do print(("%-30s %s"):format(fault.fault, fault.text)) end
+  return 0
+end
+
+local function exports(sandbox, private_key)
+  return {
+    { "SPRAAY_GATEWAY", sandbox.origin },
+    { "SPRAAY_PRIVATE_KEY", private_key },
+    { "SPRAAY_ADDRESS", sandbox.address },
+    { "SPRAAY_BASE_RPC", sandbox.origin .. "/_sandbox/rpc" },
+  }
+end
+
+local function trouble(text, code)
+  io.stderr:write("spraay sandbox: ", text, "\n")
+  return code or 2
+end
+
+-- Wait for what ends a sandbox: a signal, or the end of standard input.
+---@return integer exit_code
+local function serve(listener, until_eof)
+  local signal = require "cqueues.signal"
+  local codes = { [signal.SIGINT] = 130, [signal.SIGTERM] = 143 }
+  local over
+  if until_eof then
+    listener.cq:wrap(function()
+      require "cqueues".poll({ pollfd = 0, events = "r", timeout = function() end })
+      over = 0
+    end)
+  end
+  signal.block(signal.SIGINT, signal.SIGTERM)
+  local catcher = signal.listen(signal.SIGINT, signal.SIGTERM)
+  listener.cq:wrap(function()
+    over = codes[catcher:wait()] or 0
+  end)
+  while not over do
+    local ok, why = listener.cq:step()
+    if not ok then return trouble(tostring(why), 7) end
+  end
+  listener:close()
+  return over
+end
+
+local function open_log(path)
+  if not path then return nil end
+  local file, why = io.open(path, "a")
+  if not file then return nil, why end
+  file:setvbuf("line")
+  return function(line) file:write(line, "\n") end
+end
+
+--- Run the command.
+---@param args table
+---@param child string[]?  what stood after `--`
+---@return integer exit_code
+function command.run(args, child)
+  if args.faults then return print_faults() end
+  if child then
+    return trouble "`-- COMMAND` needs the spraay launcher, which starts the command; this only serves it"
+  end
+  if args.host ~= "127.0.0.1" and args.host ~= "localhost" then
+    return trouble "it listens on loopback only"
+  end
+  if args.dialect == "escrow" then
+    return trouble "--dialect escrow: the on-chain dialect is not part of this version; use --dialect ledger"
+  end
+  local log, why = open_log(args.json_log)
+  if why then return trouble(why) end
+  local sandbox, server = require "spraay.sandbox", require "spraay.sandbox.server"
+  local keys = {}
+  for _, key in ipairs(args.api_key) do keys[key] = {} end
+  local box
+  box, why = sandbox.new{
+    network = args.network, dialect = args.dialect, rails = args.rails, faults = args.fault,
+    rate_limit = args.rate_limit, job_seconds = args.job_seconds, upstream = args.upstream,
+    upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, lenient = args.lenient,
+    replay = args.replay, log = log,
+  }
+  if not box then return trouble(why) end
+  local listener
+  listener, why = server.listen(box, {
+    port = args.port or 8402,
+    on_error = function(text) io.stderr:write("spraay sandbox: ", text, "\n") end,
+  })
+  if not listener then return trouble(("port %d: %s"):format(args.port or 8402, why), 7) end
+  local key = "0x" .. require "spraay.sandbox.crypto".hex(box.key)
+  for _, pair in ipairs(exports(box, key)) do
+    io.stdout:write(("export %s=%s\n"):format(pair[1], quoted(pair[2])))
+  end
+  io.stdout:write("# ready\n")
+  io.stdout:flush()
+  if not args.quiet and not args.until_eof then
+    io.stderr:write(("Serving %s with %s USDC in a throwaway account. Ctrl-C ends it.\n")
+      :format(box.origin, args.funds))
+  end
+  return serve(listener, args.until_eof)
+end
+
+return command

@@ -1,0 +1,90 @@
+#!/bin/sh
+# spraay: starts the command line of Spraay for Lua. The build fills in the words between at-signs.
+# `spraay sandbox … -- COMMAND` is done here: the sandbox is started in the background, its
+# variables are read, and this process becomes COMMAND. The sandbox holds the reading end of a pipe
+# that COMMAND inherits, and goes when the pipe ends. So signals, terminal and exit status are
+# COMMAND's own, and nothing is left behind however it dies.
+# SPDX-License-Identifier: MIT
+
+lua=${SPRAAY_LUA:-@LUA@}
+
+spraay() {
+    unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_PATH_5_2 LUA_CPATH_5_2
+    LUA_PATH='@LUA_PATH@' LUA_CPATH='@LUA_CPATH@' \
+        exec "$lua" -e 'os.exit(require("spraay.cli").main(arg))' /dev/null "$@"
+}
+
+# A command to serve? Only `sandbox` takes one, after a bare "--".
+served=no
+if [ "${1-}" = sandbox ]; then
+    for word in "$@"; do
+        [ "$word" = -- ] && served=yes
+    done
+fi
+[ $served = yes ] || spraay "$@"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/spraay-sandbox.XXXXXX") || exit 8
+mkfifo "$dir/hold" "$dir/ready" && mkdir -m 700 "$dir/state" || exit 8
+
+# Words before "--" go to the sandbox, the rest is the command. "$@" is the only list sh has: the
+# sandbox's words are rotated to its end, one by one, until "--" is in front.
+options() {
+    count=0
+    for word in "$@"; do
+        [ "$word" = -- ] && break
+        count=$((count + 1))
+    done
+    total=$#
+    while [ $count -gt 0 ]; do
+        word=$1
+        shift
+        set -- "$@" "$word"
+        count=$((count - 1)) total=$((total - 1))
+    done
+    while [ $total -gt 0 ]; do      # drop "--" and the command
+        shift
+        total=$((total - 1))
+    done
+    case " $* " in
+        *" --port "* | *" --port="*) ;;
+        *) set -- "$@" --port 0 ;;
+    esac
+    spraay "$@" --quiet --until-eof
+}
+
+(
+    trap '' INT HUP TERM            # the command's signals are not the sandbox's
+    (options "$@")
+    status=$?
+    rm -rf "$dir"
+    exit $status
+) <"$dir/hold" >"$dir/ready" &
+sandbox=$!
+
+exec 9>"$dir/hold" 8<"$dir/ready"
+ready=no
+while IFS= read -r line <&8; do
+    case $line in
+        '# ready') ready=yes; break ;;
+        'export SPRAAY_'*) eval "$line" ;;
+        *) printf '%s\n' "$line" ;;
+    esac
+done
+exec 8<&-
+if [ $ready = no ]; then            # it has said why; leave with its status
+    exec 9>&-
+    wait $sandbox
+    exit $?
+fi
+
+SPRAAY_STATE_DIR=$dir/state
+export SPRAAY_STATE_DIR
+unset SPRAAY_SOLANA_KEY SPRAAY_SOLANA_RPC SPRAAY_API_KEY    # nothing real goes in
+
+while [ "$1" != -- ]; do shift; done
+shift
+if [ $# -eq 0 ]; then
+    echo 'spraay sandbox: no command after --' >&2
+    exit 2
+fi
+exec "$@"

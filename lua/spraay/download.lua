@@ -1,0 +1,165 @@
+-- SPDX-License-Identifier: MIT
+--- Saving what a result points at. Output links die within the hour, so results are saved when they
+-- arrive. A download never carries a payment header; redirects are followed by hand, https only
+-- (http on loopback), and the file appears under its name only when it is whole.
+local engine = require "spraay.engine"
+local core = require "spraay.core"
+local errors = require "spraay.errors"
+local options = require "spraay.options"
+local wait = require "spraay.wait"
+
+local download = {}
+
+local REDIRECTS = 5
+local MEMORY_MAX = 32 * 1024 * 1024   -- what is larger goes straight to a file beside the target
+local FILE_MAX = 4 * 1024 * 1024 * 1024
+
+local REDIRECT = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+
+-- May this link be fetched? Returns nil and a clause when not.
+local function check_url(url)
+  local scheme, authority = url:match("^(%a+)://([^/?#]+)")
+  if not scheme or url:find("[%c%s]") then return nil, "is not a link that can be fetched" end
+  if authority:find("@", 1, true) then return nil, "carries a user name" end
+  local host = authority:match("^(%[[^%]]*%])") or authority:match("^([^:]+)")
+  scheme = scheme:lower()
+  if scheme == "https" or (scheme == "http" and host and options.is_loopback(host)) then return true end
+  return nil, "is not https"
+end
+
+-- Where a redirect leads, as an absolute URL.
+local function resolve(base, location)
+  if location:match("^%a[%w+.%-]*:") then return location end
+  local scheme, authority, path = base:match("^(%a+)://([^/?#]+)([^?#]*)")
+  if location:sub(1, 2) == "//" then return scheme .. ":" .. location end
+  if location:sub(1, 1) == "/" then return scheme .. "://" .. authority .. location end
+  return scheme .. "://" .. authority .. path:gsub("[^/]*$", "") .. location
+end
+
+local function fail(url, why, fields)
+  fields = fields or {}
+  fields.kind, fields.code = fields.kind or "connection", fields.code or "download"
+  fields.message = ("saving %s: %s"):format(errors.foreign(url, 160) or "a link", why)
+  fields.hint = "The result itself is still here; call save again while its link lives"
+  return errors.fail(fields)
+end
+
+--- Fetch a link. Returns its bytes, or nil and the path of a file in `directory` that holds them; or
+-- nil, message, err.
+function download.fetch(url, config, directory)
+  local from = url
+  for _ = 0, REDIRECTS do
+    local ok, why = check_url(url)
+    if not ok then
+      return fail(from, (url == from and "it " or "it leads to a link that ") .. why, { kind = "policy" })
+    end
+    local transfer, message = engine.get():fetch {
+      method = "GET", url = url, headers = { { "Accept", "*/*" } },
+      connect_ms = config.core.connect_ms, idle_ms = config.core.idle_ms, total_ms = 3600000,
+        max_body = MEMORY_MAX,
+      spill_dir = directory, max_spill = FILE_MAX, user_agent = config.core.user_agent,
+      proxy = config.core.proxy, ca_file = config.core.ca_file, resolve = config.core.resolve,
+    }
+    if not transfer then return fail(from, tostring(message)) end
+    if wait.until_ { poll = function() return transfer:done() end } == "cancelled" then
+      transfer:cancel()
+      return errors.fail(wait.cancelled_error())
+    end
+    local answer, sentence, code = transfer:result()
+    if not answer then
+      local timed_out = type(code) == "string" and code:find("TIMEOUT", 1, true)
+      return fail(from, tostring(sentence), { kind = timed_out and "timeout" or "connection" })
+    end
+    local location = answer.headers and answer.headers.location
+    if REDIRECT[answer.status] and location then
+      url = resolve(url, location)
+    elseif answer.status >= 200 and answer.status < 300 then
+      if answer.file then return nil, answer.file end
+      return answer.body or ""
+    else
+      return fail(from, ("the server answered %d"):format(answer.status),
+        { kind = "gateway", status = answer.status })
+    end
+  end
+  return fail(from, ("more than %d redirects"):format(REDIRECTS))
+end
+
+local function cannot_write(path, why)
+  return errors.fail {
+    kind = "usage", code = "file", message = ("%s cannot be written: %s"):format(path, tostring(why)),
+    hint = "The result itself is still here; call save again with another path",
+  }
+end
+
+-- Give a finished file its name. Returns the path, or nil, message, err.
+local function publish(part, path)
+  local renamed, why = os.rename(part, path)
+  if renamed then return path end
+  os.remove(part)
+  return cannot_write(path, why)
+end
+
+--- Write a file whole or not at all; missing folders are made. Returns the path, or nil, message, err.
+function download.write(path, data)
+  local part, folder = path .. ".part", path:match "^(.+)/[^/]*$"
+  local made, made_why = true, nil
+  if folder then made, made_why = core.folder(folder) end
+  if not made then return cannot_write(path, made_why) end
+  local file, why = io.open(part, "wb")
+  if not file then return cannot_write(path, why) end
+  local written, write_why = file:write(data)
+  local closed, close_why = file:close()
+  if written and closed then return publish(part, path) end
+  os.remove(part)
+  return cannot_write(path, write_why or close_why)
+end
+
+-- A file name for the i-th link: its own, made harmless, else "output".
+local function name_of(url, index, used)
+  local base = url:gsub("[?#].*$", ""):match("([^/]+)$") or ""
+  if base:match("^%a+:") or not url:match("^%a+://[^/]+/.") then base = "" end
+  base = base:gsub("%%%x%x", "_"):gsub("[^%w%.%-_]", "_"):gsub("^%.+", "")
+  if base == "" then base = "output" end
+  if #base > 120 then base = base:sub(-120) end
+  local name, n = base, index
+  while used[name] do
+    local stem, extension = base:match("^(.+)(%.[^%.]+)$")
+    name = (stem or base) .. "-" .. n .. (extension or "")
+    n = n + 1
+  end
+  used[name] = true
+  return name
+end
+
+-- "out.png" for the first of several, "out-2.png" for the second.
+local function numbered(path, index)
+  if index == 1 then return path end
+  local stem, extension = path:match("^(.+)(%.[^%./]+)$")
+  return (stem or path) .. "-" .. index .. (extension or "")
+end
+
+--- Save links under a path; a path that ends in "/" is a directory. Returns the path, or a list of
+-- paths when there were several links, or nil, message, err.
+function download.save(urls, path, config)
+  local paths, used = {}, {}
+  for i, url in ipairs(urls) do
+    local target = path:sub(-1) == "/" and path .. name_of(url, i, used) or numbered(path, i)
+    local data, message, err = download.fetch(url, config, target:match("^(.*/)[^/]*$") or ".")
+    if err then
+      if #paths > 0 then err.results = paths end
+      return nil, message, err
+    end
+    local written
+    if data then
+      written, message, err = download.write(target, data)
+    else
+      written, message, err = publish(message, target)   -- in place of a message, the spilled file
+    end
+    if not written then return nil, message, err end
+    paths[i] = written
+  end
+  if #paths == 1 then return paths[1] end
+  return paths
+end
+
+return download

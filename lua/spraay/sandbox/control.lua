@@ -1,0 +1,103 @@
+--- The sandbox's own levers, under /_sandbox/: read the books, arm faults, turn the clock, hand out
+--- money, ask the chain, fetch media. Nothing here exists at the real gateway.
+-- SPDX-License-Identifier: MIT
+local crypto = require "spraay.sandbox.crypto"
+local json = require "spraay.sandbox.json"
+local money = require "spraay.sandbox.money"
+local reply = require "spraay.sandbox.reply"
+local rpc = require "spraay.sandbox.rpc"
+
+local control = {}
+
+local function refuse(text) return reply.json(400, { error = text }) end
+local function done(body) return reply.json(200, body or { ok = true }) end
+
+local handlers = {}
+
+handlers["GET ledger"] = function(sandbox)
+  return done(sandbox.books:report(sandbox.chain))
+end
+
+handlers["GET faults"] = function(sandbox) return done(sandbox.faults:report()) end
+
+handlers["POST faults"] = function(sandbox, request)
+  local armed, why = sandbox.faults:arm(request.body)
+  if not armed then return refuse(why) end
+  return done{ armed = armed.fault }
+end
+
+handlers["DELETE faults"] = function(sandbox)
+  sandbox.faults:clear()
+  return done()
+end
+
+handlers["POST fund"] = function(sandbox, request)
+  local micro = money.parse(request.body.amount)
+  local address = request.body.address
+  if not crypto.parse_address(address) then return refuse "address: not an address" end
+  if not micro then return refuse "amount: a decimal string of USDC, at most six places" end
+  sandbox.chain:fund(address, micro)
+  return done{ address = address, balance = money.text(sandbox.chain:balance(address)) }
+end
+
+handlers["GET clock"] = function(sandbox)
+  return done{ now = sandbox.clock:seconds(), offset = sandbox.clock.offset }
+end
+
+handlers["POST clock"] = function(sandbox, request)
+  local offset, advance = request.body.offset, request.body.advance
+  if type(offset or advance) ~= "number" then return refuse "offset or advance: a number of seconds" end
+  sandbox.clock.offset = offset or sandbox.clock.offset + advance
+  return done{ now = sandbox.clock:seconds(), offset = sandbox.clock.offset }
+end
+
+handlers["POST cancel"] = function(sandbox, request)
+  local body = request.body
+  if not crypto.parse_address(body.address) or not crypto.unhex(body.nonce, 32) then
+    return refuse "address and nonce are needed"
+  end
+  local hash = sandbox.chain:cancel(body.address, body.nonce)
+  if not hash then return refuse "that authorization was used or canceled before" end
+  return done{ transaction = hash }
+end
+
+handlers["POST reset"] = function(sandbox)
+  sandbox:reset()
+  return done()
+end
+
+handlers["GET config"] = function(sandbox) return done(sandbox:describe()) end
+
+handlers["POST config"] = function(sandbox, request)
+  local why = sandbox:configure(request.body)
+  if why then return refuse(why) end
+  return done(sandbox:describe())
+end
+
+handlers["GET requests"] = function(sandbox) return done{ requests = json.array(sandbox.recent) } end
+
+handlers["POST rpc"] = function(sandbox, request)
+  local view = {}
+  local fault = sandbox.faults:take("rpc", request)
+  local early = fault and fault:apply(view)
+  if early then return early end
+  return done(rpc.answer(sandbox.chain, view, request.body))
+end
+
+local function media(sandbox, name)
+  local bytes, content_type = sandbox.media:file(name)
+  if not bytes then return reply.json(404, { error = "no such file" }) end
+  return { status = 200, headers = {}, body = bytes, content_type = content_type }
+end
+
+--- Answer a request below /_sandbox/.
+---@return table response
+function control.handle(sandbox, request)
+  local name = request.path:match("^/_sandbox/media/([%w%.]+)$")
+  if name and (request.method == "GET" or request.method == "HEAD") then return media(sandbox, name) end
+  local handler = handlers[request.method .. " " .. request.path:sub(#"/_sandbox/" + 1)]
+  if not handler then return reply.json(404, { error = "no such lever", path = request.path }) end
+  return handler(sandbox, request)
+end
+
+return control

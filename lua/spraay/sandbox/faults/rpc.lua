@@ -1,0 +1,39 @@
+--- Faults of the chain's RPC: what a proof has to survive. `view` is how the chain will be seen.
+-- SPDX-License-Identifier: MIT
+local reply = require "spraay.sandbox.reply"
+
+local faults = {}
+
+faults.rpc_down = {
+  text = "the RPC answers 503",
+  apply = function() return reply.proxy_page(503) end,
+}
+faults.rpc_reset = {
+  text = "the RPC resets the connection",
+  apply = function() return reply.wire "reset" end,
+}
+faults.rpc_timeout = {
+  text = "the RPC never answers", options = { seconds = 600 },
+  apply = function(self) return reply.wire("hang", { seconds = self:option "seconds" }) end,
+}
+faults.rpc_lagging = {
+  text = "the RPC's newest block is an hour old", options = { seconds = 3600 },
+  apply = function(self, view) view.lag = math.floor(self:option "seconds") end,
+}
+faults.rpc_lying = {
+  text = "the RPC says of every authorization that it is unused (or \"used\", or \"invert\")",
+  options = { lie = "unused" },
+  apply = function(self, view) view.lie = self:option "lie" end,
+}
+faults.rpc_wrong_chain = {
+  text = "the RPC belongs to another chain", options = { chain_id = 1 },
+  apply = function(self, view) view.chain_id = math.tointeger(self:option "chain_id") end,
+}
+faults.rpc_error = {
+  text = "the RPC answers with an error object, as when its own limit is reached",
+  apply = function()
+    return reply.json(200, { jsonrpc = "2.0", id = 1, error = { code = -32005, message = "limit exceeded" } })
+  end,
+}
+
+return faults

@@ -1,0 +1,111 @@
+--- Faults in the terms themselves: what a hostile or careless server would offer. They change the
+--- entries before the challenge is written and before a payment is matched, so that a client who
+--- signs such terms is taken at its word. `terms` is changed in place.
+-- SPDX-License-Identifier: MIT
+
+local faults = {}
+
+local function each(terms, change)
+  for _, term in ipairs(terms) do change(term) end
+end
+
+local function each_evm(terms, change)
+  for _, term in ipairs(terms) do
+    if term.kind == "evm" then change(term) end
+  end
+end
+
+faults.price_raised = {
+  text = "the price is higher than published", options = { factor = 2 },
+  apply = function(self, _, terms)
+    each(terms, function(term)
+      term.amount = self:option "amount"
+        or ("%d"):format(math.floor(tonumber(term.amount) * self:option "factor"))
+    end)
+  end,
+}
+faults.zero_amount = {
+  text = "the price is 0",
+  apply = function(_, _, terms) each(terms, function(term) term.amount = "0" end) end,
+}
+faults.wrong_asset = {
+  text = "another token, which calls itself USD Coin",
+  apply = function(_, _, terms)
+    each_evm(terms, function(term) term.asset = "0x000000000000000000000000000000000000dEaD" end)
+  end,
+}
+faults.wrong_network = {
+  text = "USDC's address on another chain", options = { network = "eip155:1" },
+  apply = function(self, _, terms)
+    each_evm(terms, function(term) term.network, term.v1 = self:option "network", "ethereum" end)
+  end,
+}
+faults.wrong_domain = {
+  text = "a signing domain that is not the token's", options = { name = "USDC", version = "1" },
+  apply = function(self, _, terms)
+    each_evm(terms, function(term)
+      term.extra = { name = self:option "name", version = self:option "version" }
+    end)
+  end,
+}
+faults.no_domain = {
+  text = "entries without the token's name and version",
+  apply = function(_, _, terms) each_evm(terms, function(term) term.extra = {} end) end,
+}
+faults.wrong_decimals = {
+  text = "an amount that is right only if USDC had 18 decimals",
+  apply = function(_, _, terms)
+    each_evm(terms, function(term)
+      term.amount = term.amount .. ("0"):rep(12)
+      term.extra.decimals = 18
+    end)
+  end,
+}
+faults.ten_year_window = {
+  text = "maxTimeoutSeconds of ten years", options = { seconds = 315360000 },
+  apply = function(self, _, terms)
+    each(terms, function(term) term.maxTimeoutSeconds = self:option "seconds" end)
+  end,
+}
+faults.changed_payto = {
+  text = "another receiver than before", options = { pay_to = "0x00000000000000000000000000000000C0ffee00" },
+  apply = function(self, _, terms)
+    each_evm(terms, function(term) term.payTo = self:option("pay_to"):lower() end)
+  end,
+}
+faults.negative_amount = {
+  text = "a negative amount",
+  apply = function(_, _, terms) each(terms, function(term) term.amount = "-" .. term.amount end) end,
+}
+faults.float_amount = {
+  text = "the amount as a JSON number of dollars",
+  apply = function(_, _, terms)
+    each(terms, function(term) term.amount = tonumber(term.amount) / 1000000 end)
+  end,
+}
+faults.no_accepts = {
+  text = "a challenge that offers nothing",
+  apply = function(_, _, terms)
+    for i = #terms, 1, -1 do terms[i] = nil end
+  end,
+}
+faults.unknown_scheme = {
+  text = "a payment scheme nobody knows", options = { scheme = "upto-the-moon" },
+  apply = function(self, _, terms) each(terms, function(term) term.scheme = self:option "scheme" end) end,
+}
+faults.unknown_flow = {
+  text = "payment before the work is done", options = { flow = "upfront" },
+  apply = function(self, _, terms)
+    each(terms, function(term) term.extra.paymentFlow = self:option "flow" end)
+  end,
+}
+faults.solana_only = {
+  text = "only the Solana rail is offered",
+  apply = function(_, _, terms)
+    for i = #terms, 1, -1 do
+      if terms[i].kind ~= "svm" then table.remove(terms, i) end
+    end
+  end,
+}
+
+return faults

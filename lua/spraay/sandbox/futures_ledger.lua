@@ -1,0 +1,311 @@
+--- Compute futures, ledger dialect: accounts are rows, credit costs nothing, ids are secrets.
+---
+--- The gate takes its fee in USDC; the credit itself is a number the depositor names. Balances are
+--- doubles printed with six decimals, as at the gateway, and `execute` debits before the gate
+--- settles: if settlement then fails, the debit stays and the answer is lost.
+-- SPDX-License-Identifier: MIT
+local crypto = require "spraay.sandbox.crypto"
+local js = require "spraay.sandbox.js"
+local json = require "spraay.sandbox.json"
+local models = require "spraay.sandbox.models"
+local providers = require "spraay.sandbox.providers"
+
+local futures = {}
+futures.__index = futures
+futures.__name = "spraay.sandbox.futures_ledger"
+
+futures.VERSION = "3.8.0"
+
+local TIERS = {
+  { name = "starter", from = 1, rate = 0, label = "No discount" },
+  { name = "builder", from = 10, rate = 0.05, label = "5% discount" },
+  { name = "scale", from = 50, rate = 0.10, label = "10% discount" },
+  { name = "enterprise", from = 200, rate = 0.15, label = "15% discount" },
+}
+
+local EXAMPLE_ID = "CFE-0123456789ABCDEF"
+local EXAMPLE_ADDRESS = "0x0000000000000000000000000000000000000001"
+
+function futures.new(sandbox)
+  return setmetatable({ sandbox = sandbox, accounts = {}, usage = {} }, futures)
+end
+
+local function tier_of(amount)
+  local found = TIERS[1]
+  for _, tier in ipairs(TIERS) do
+    if amount >= tier.from then found = tier end
+  end
+  return found
+end
+
+local function tier_list()
+  local list = json.array()
+  for i, tier in ipairs(TIERS) do
+    list[i] = { name = tier.name, minDeposit = ("$%d USDC"):format(tier.from), discount = tier.label }
+  end
+  return list
+end
+
+-- Every answer of these routes ends alike.
+local function stamped(self, body, endpoint)
+  body._gateway = { provider = "spraay-x402", version = futures.VERSION,
+                    endpoint = "/api/v1/compute-futures/" .. endpoint }
+  body.timestamp = js.iso(self.sandbox.clock:precise())
+  return 200, body
+end
+
+-- Mixed case must carry its checksum; a missing 0x is forgiven.
+local function valid_address(text)
+  if type(text) ~= "string" then return false end
+  if not text:find("^0x") then text = "0x" .. text end
+  return crypto.parse_address(text) ~= nil
+end
+
+-- The account of an id as the caller wrote it, its expiry noticed on the way.
+local function find(self, id)
+  local account = self.accounts[js.string(id):upper()]
+  if account and account.status == "active" and self.sandbox.clock:seconds() >= account.expires then
+    account.status = "expired"
+  end
+  return account
+end
+
+local function not_found(id) return 404, { error = "Compute future not found: " .. js.string(id) } end
+
+-- What the money parser of the gateway says about an amount it cannot take.
+local function amount_trouble(amount)
+  if type(amount) ~= "string" then return "value must be a string" end
+  local _, fraction = amount:match("^(%d+)%.?(%d*)$")
+  if not fraction then return ("invalid FixedNumber string value (value=%q)"):format(amount) end
+  if #fraction:gsub("0+$", "") > 6 then return "too many decimals for format (decimals=6)" end
+end
+
+function futures:deposit(request)
+  local body = request.body
+  local depositor, amount = body.depositor, body.amount
+  if not js.truthy(depositor) or not js.truthy(amount) then
+    return 400, {
+      error = "Missing required fields",
+      required = { depositor = "EVM address", amount = "USDC as a decimal string, at least \"1\"" },
+      optional = { expiresInDays = "number of days, default 90" },
+      tiers = tier_list(), example = { depositor = EXAMPLE_ADDRESS, amount = "50" },
+    }
+  end
+  if not valid_address(depositor) then return 400, { error = "Invalid depositor address" } end
+  local value = js.parse_float(amount)
+  if not value or value < 1 then return 400, { error = "Minimum deposit is $1 USDC" } end
+  local trouble = amount_trouble(amount)
+  if trouble then return 500, { error = "Failed to create compute future", details = trouble } end
+  local days = js.number(body.expiresInDays)
+  if not days or days <= 0 then days = 90 end
+  local tier = tier_of(value)
+  local account = {
+    id = "CFE-" .. crypto.hex(crypto.random(8)):upper(), depositor = depositor, amount = amount,
+    balance = amount, used = "0", jobs = 0, tier = tier, status = "active",
+    expires = self.sandbox.clock:seconds() + math.floor(days * 86400),
+  }
+  self.accounts[account.id] = account
+  return stamped(self, {
+    status = "active",
+    computeFuture = {
+      id = account.id, depositor = depositor, depositAmount = amount .. " USDC",
+      balanceRemaining = amount .. " USDC", tier = tier.name, discount = tier.label,
+      expiresAt = js.iso(account.expires), expiresInDays = days,
+    },
+    actions = {
+      execute = { endpoint = "POST /api/v1/compute-futures/execute",
+                  body = { futuresId = account.id, type = "text-inference", messages = json.array() } },
+      balance = { endpoint = "GET /api/v1/compute-futures/balance?id=" .. account.id },
+      history = { endpoint = "GET /api/v1/compute-futures/history?id=" .. account.id },
+      refund = { endpoint = "POST /api/v1/compute-futures/refund",
+                 body = { futuresId = account.id, caller = depositor } },
+    },
+    note = "Whoever knows the id can spend the balance.",
+  }, "deposit")
+end
+
+function futures:balance(request)
+  local id = request.query.id
+  if not js.truthy(id) then
+    return 400, { error = "id query param required",
+                  example = "/api/v1/compute-futures/balance?id=" .. EXAMPLE_ID }
+  end
+  local account = find(self, id)
+  if not account then return not_found(id) end
+  return stamped(self, {
+    id = account.id, depositor = account.depositor, depositAmount = account.amount .. " USDC",
+    balanceRemaining = account.balance .. " USDC", totalUsed = account.used .. " USDC",
+    tier = account.tier.name, discount = account.tier.label, jobCount = account.jobs,
+    status = account.status, expiresAt = js.iso(account.expires),
+  }, "balance")
+end
+
+local NEEDED = {
+  ["text-inference"] = { "messages", "messages array required for text-inference" },
+  ["image-generation"] = { "prompt", "prompt required for image-generation" },
+  ["video-generation"] = { "prompt", "prompt required for video-generation" },
+  ["text-to-speech"] = { "text", "text required for text-to-speech" },
+  ["speech-to-text"] = { "audio_url", "audio_url required for speech-to-text" },
+  embeddings = { "input", "input required for embeddings" },
+}
+
+local function lacks_field(kind, body)
+  local field, sentence = table.unpack(NEEDED[kind])
+  if field == "messages" then return not js.is_array(body.messages) and sentence end
+  return not js.truthy(body[field]) and sentence
+end
+
+-- The debit, and the row that history shows.
+local function debit(self, account, id_as_sent, kind, model, price)
+  local before = tonumber(account.balance)
+  local after = before - price
+  account.balance = js.fixed(after, 6)
+  account.used = js.fixed(tonumber(account.used) + price, 6)
+  account.jobs = account.jobs + 1
+  if after <= 0.0001 then account.status = "exhausted" end
+  local rows = self.usage[id_as_sent] or {}
+  self.usage[id_as_sent] = rows
+  rows[#rows + 1] = {
+    jobType = kind, model = model.id, modelLabel = model.label, basePrice = js.fixed(model.price, 6),
+    discount = js.fixed(account.tier.rate, 4), effectivePrice = js.fixed(price, 6),
+    balanceBefore = js.fixed(before, 6), balanceAfter = account.balance,
+    timestamp = js.iso(self.sandbox.clock:precise()),
+  }
+end
+
+-- Everything that may refuse an execution before work begins, in the gateway's order.
+---@return table? account
+---@return table model_or_status
+---@return table? refusal
+local function admit(self, body)
+  local id, kind = body.futuresId, body.type
+  if not js.truthy(id) or not js.truthy(kind) then
+    return nil, 400, { error = "futuresId and type are required", types = json.array(models.TYPES),
+                       example = { futuresId = EXAMPLE_ID, type = "text-inference",
+                                   messages = json.array() } }
+  end
+  if type(kind) ~= "string" or not models.registry[kind] then
+    return nil, 400, { error = "Invalid compute type: " .. js.string(kind), valid = json.array(models.TYPES) }
+  end
+  local account = self.accounts[js.string(id):upper()]
+  if not account then return nil, not_found(id) end
+  if account.status ~= "active" then
+    return nil, 400, { error = ("Cannot execute: account status is '%s'"):format(account.status) }
+  end
+  find(self, id)
+  if account.status == "expired" then
+    return nil, 400,
+      { error = "Compute future has expired. Refund remaining balance or create a new deposit." }
+  end
+  local model = models.resolve(kind, body.model)
+  if not model then
+    return nil, 400, { error = ("Model '%s' not available for %s. Use /compute/models to see options.")
+      :format(models.named(body.model), kind) }
+  end
+  local price = model.price * (1 - account.tier.rate)
+  if tonumber(account.balance) < price then
+    return nil, 402, { error = "Insufficient compute credits",
+                       required = ("$%s USDC"):format(js.fixed(price, 4)),
+                       balanceRemaining = ("$%s USDC"):format(js.fixed(tonumber(account.balance), 4)),
+                       suggestion = "Make another deposit, or pay per call." }
+  end
+  local lack = lacks_field(kind, body)
+  if lack then return nil, 400, { error = lack } end
+  return account, model
+end
+
+function futures:execute(request)
+  local body = request.body
+  local account, model, refusal
+  local _, thrown = providers.try(function()
+    account, model, refusal = admit(self, body)
+    return true
+  end)
+  if thrown then return 500, { error = "Compute futures execution failed", details = thrown } end
+  if not account then return model, refusal end
+  local kind, params = body.type, providers.job_params(body, 1024)
+  local result, details = providers.try(function()
+    return self.sandbox.providers:run(request, kind, model, params)
+  end)
+  if not result then
+    return 502, { error = "Compute failed (balance not charged)", details = details,
+                  balanceRemaining = js.fixed(tonumber(account.balance), 4) .. " USDC" }
+  end
+  local price = model.price * (1 - account.tier.rate)
+  debit(self, account, body.futuresId, kind, model, price)
+  local percent = math.floor(account.tier.rate * 100 + 0.5)
+  return stamped(self, {
+    status = "completed",
+    billing = {
+      basePrice = "$" .. js.fixed(model.price, 4), discount = percent > 0 and percent .. "%" or "none",
+      charged = ("$%s USDC"):format(js.fixed(price, 4)),
+      balanceRemaining = ("$%s USDC"):format(account.balance),
+      jobNumber = account.jobs, accountStatus = account.status,
+    },
+    compute = { type = kind, model = model.id, modelLabel = model.label, provider = model.provider,
+                result = result },
+  }, "execute")
+end
+
+function futures:history(request)
+  local id = request.query.id
+  if not js.truthy(id) then return 400, { error = "id query param required" } end
+  local account = find(self, id)
+  if not account then return not_found(id) end
+  local limit = js.number(request.query.limit) or 50
+  -- Rows lie under the id as it was written when executing, and are sought in upper case.
+  local rows, usage = self.usage[account.id] or {}, json.array()
+  for i = #rows, math.max(1, #rows - math.floor(limit) + 1), -1 do usage[#usage + 1] = rows[i] end
+  return stamped(self, {
+    id = account.id, depositor = account.depositor, depositAmount = account.amount .. " USDC",
+    balanceRemaining = account.balance .. " USDC", totalUsed = account.used .. " USDC",
+    jobCount = account.jobs, status = account.status, usage = usage,
+  }, "history")
+end
+
+function futures:refund(request)
+  local id, caller = request.body.futuresId, request.body.caller
+  if not js.truthy(id) or not js.truthy(caller) then
+    return 400, { error = "futuresId and caller are required",
+                  example = { futuresId = EXAMPLE_ID, caller = EXAMPLE_ADDRESS } }
+  end
+  if not valid_address(caller) then return 400, { error = "Invalid caller address" } end
+  local account = find(self, id)
+  if not account then return not_found(id) end
+  if caller:lower() ~= account.depositor:lower() then
+    return 403, { error = "Only the depositor can request a refund" }
+  end
+  if account.status == "refunded" then return 400, { error = "Already refunded" } end
+  if tonumber(account.balance) <= 0 then return 400, { error = "No balance remaining to refund" } end
+  account.status = "refunded"                     -- and the balance stays as it was
+  return stamped(self, {
+    status = "refunded",
+    refund = { futuresId = account.id, depositor = account.depositor,
+               refundAmount = account.balance .. " USDC", totalUsed = account.used .. " USDC",
+               jobsExecuted = account.jobs },
+    note = "The remaining balance is marked as refunded.",
+  }, "refund")
+end
+
+function futures:pricing()
+  local pricing = {}
+  for _, kind in ipairs(models.TYPES) do
+    local list = json.array()
+    for i, model in ipairs(models.registry[kind].models) do
+      local prices = json.array()
+      for t = 2, #TIERS do
+        prices[t - 1] = { tier = TIERS[t].name, discount = TIERS[t].label,
+                          price = "$" .. js.fixed(model.price * (1 - TIERS[t].rate), 4) }
+      end
+      list[i] = { model = model.id, label = model.label, provider = model.provider,
+                  basePrice = "$" .. js.fixed(model.price, 3), tierPrices = prices }
+    end
+    pricing[kind] = list
+  end
+  return stamped(self, {
+    tiers = tier_list(), pricing = pricing, batchDiscount = "10% (via /compute/batch)",
+    note = "List prices less the discount of the account's tier.",
+  }, "pricing")
+end
+
+return futures

@@ -1,0 +1,208 @@
+--- The payment gate: terms, verification, the handler, settlement; in that order, always.
+---
+---   no payment ----------------------------------> 402 challenge
+---   payment --match--verify--handler--settle-----> answer + receipt
+---               |      |        |        '-fails-> 402, the answer is withheld
+---               |      |        '- status >= 400 -> that answer, nothing settled
+---               '------'--- refused -------------> 402 challenge with the reason
+---
+--- The handler's answer is held back until money has moved, and what the handler did stays done
+--- whatever becomes of the money. Faults hook in between the steps; see faults/.
+-- SPDX-License-Identifier: MIT
+local crypto = require "spraay.sandbox.crypto"
+local facilitator = require "spraay.sandbox.facilitator"
+local json = require "spraay.sandbox.json"
+local wire_v1 = require "spraay.sandbox.wire_v1"
+local wire_v2 = require "spraay.sandbox.wire_v2"
+
+local gate = {}
+gate.__index = gate
+gate.__name = "spraay.sandbox.gate"
+
+local TIMEOUT_SECONDS = 300
+
+function gate.new(sandbox)
+  return setmetatable({ sandbox = sandbox, kept = {} }, gate)
+end
+
+--- What a route costs on every rail, now.
+---@return table[] terms  entries of `accepts`, with `kind` and `v1` besides
+function gate:terms(route)
+  local terms = {}
+  for i, rail in ipairs(self.sandbox.rails) do
+    local extra = {}
+    for name, value in pairs(rail.extra) do extra[name] = value end
+    terms[i] = {
+      scheme = "exact", network = rail.network, amount = tostring(route.price), asset = rail.asset,
+      payTo = rail.pay_to, maxTimeoutSeconds = TIMEOUT_SECONDS, extra = extra,
+      kind = rail.kind, v1 = rail.v1,
+    }
+  end
+  return terms
+end
+
+-- A payment header decoded, or nil: what cannot be read counts as no payment at all.
+local function decode(header)
+  local text = crypto.unbase64(header)
+  local payment = text and json.decode(text)
+  return type(payment) == "table" and payment or nil
+end
+
+-- What a payment claims to be, before anything is believed.
+local function claim_of(payment)
+  local payload = payment.payload
+  local a = type(payload) == "table" and payload.authorization
+  if type(a) ~= "table" then return {} end
+  return { nonce = type(a.nonce) == "string" and a.nonce or nil,
+           payer = type(a.from) == "string" and a.from or nil }
+end
+
+-- One trip through the gate: what the steps share.
+---@class spraay.sandbox.Passage
+---@field request table
+---@field route table
+---@field wire table
+---@field terms table[]
+---@field entry table          our line in the books
+---@field authorization? table
+---@field term? table          what was accepted
+local passage = {}
+passage.__index = passage
+
+function passage:challenge(reason, note)
+  local response = self.wire.challenge(self.gate, self.request, self.route, self.terms, reason, note)
+  local fault = self.gate.sandbox.faults:take("challenge", self.request)
+  return fault and fault:apply(self, response) or response
+end
+
+function passage:network()
+  return self.wire.version == 1 and self.term.v1 or self.term.network
+end
+
+--- A receipt for money that moved.
+function passage:receipt(transaction)
+  return { success = true, payer = self.authorization.payer, transaction = transaction,
+           network = self:network() }
+end
+
+--- A receipt for money that did not.
+function passage:refusal(reason, transaction)
+  return { success = false, errorReason = reason, transaction = transaction or "",
+           network = self:network(), payer = self.authorization.payer }
+end
+
+--- Cash the authorization and write it into the books.
+---@return string? transaction
+---@return string? reason
+function passage:settle()
+  local sandbox, a = self.gate.sandbox, self.authorization
+  local transaction, reason = facilitator.settle(sandbox, a, self.term)
+  if not transaction then
+    self.entry.verdict = "settlement failed: " .. reason
+    return nil, reason
+  end
+  self.entry.verdict = "settled"
+  sandbox.books:settle{
+    payer = a.payer, payTo = self.term.payTo, amount = a.value, nonce = a.nonce, route = self.route.title,
+    path = self.request.target, network = self.term.network, transaction = transaction,
+  }
+  return transaction
+end
+
+-- Match and verify. A response means that the payment went no further.
+---@return table? response
+local function admit(self, payment)
+  local sandbox = self.gate.sandbox
+  local term, reason, note = self.wire.match(self.terms, payment, self.route, sandbox.config.lenient)
+  local authorization
+  if term then authorization, reason = facilitator.verify(sandbox, payment, term, self.wire.version) end
+  if not authorization then
+    self.entry.verdict = "refused: " .. (reason or note)
+    return self:challenge(reason, note)
+  end
+  sandbox.books:verify()
+  self.entry.verdict = "verified"
+  self.term, self.authorization = term, authorization
+end
+
+local function add_headers(response, headers)
+  for _, pair in ipairs(headers) do response.headers[#response.headers + 1] = pair end
+  return response
+end
+
+-- The handler ran and was content: now the money, then the answer.
+local function finish(self, response)
+  local faults = self.gate.sandbox.faults
+  local fault = faults:take("settle", self.request)
+  local early = fault and fault:apply(self, response)
+  if early then return early end
+  local transaction, reason = self:settle()
+  if not transaction then
+    return self.wire.settle_failed(self.gate, self.route, self:refusal(reason))
+  end
+  add_headers(response, self.wire.receipt(self:receipt(transaction)))
+  add_headers(response, { { "cache-control", "private" } })
+  fault = faults:take("answer", self.request)
+  return fault and fault:apply(self, response, transaction) or response
+end
+
+--- Take a request to a paid route through the gate.
+---@param request table
+---@param route table
+---@param handler fun(): table   runs the route; called once, after verification
+---@return table response
+function gate:pass(request, route, handler)
+  local sandbox = self.sandbox
+  local faults = sandbox.faults
+  local wire = (sandbox.config.x402_version == 1 or faults:take("version", request)) and wire_v1 or wire_v2
+  local header = request.headers[wire.request_header]
+  local payment = header and decode(header)
+  request.leg = payment and "paid" or "probe"
+  local self_ = setmetatable({ gate = self, request = request, route = route, wire = wire,
+                               terms = self:terms(route) }, passage)
+  if payment then self_.entry = sandbox.books:present(claim_of(payment), route.title) end
+  local fault = faults:take("terms", request)
+  if fault then fault:apply(self_, self_.terms) end
+  fault = faults:take("request", request)
+  local early = fault and fault:apply(self_)
+  if early then return early end
+  if not payment then return self_:challenge() end
+  local kept = sandbox.config.replay and self.kept[claim_of(payment).nonce]
+  if kept and kept.route == route then
+    self_.entry.verdict = "replayed"
+    return kept.response
+  end
+  early = admit(self_, payment)
+  if early then return early end
+  local response = handler()
+  if response.status >= 400 then
+    self_.entry.verdict = "not settled: answered " .. response.status
+    return response
+  end
+  local answer = { status = response.status, body = response.body,
+                   headers = { table.unpack(response.headers) } }
+  local final = finish(self_, response)
+  if sandbox.config.replay and self_.entry.verdict == "settled" then
+    self.kept[self_.authorization.nonce] = { route = route, response = answer }
+  end
+  return final
+end
+
+--- A caller with an API key: the handler runs at once, and a challenge nobody asked for stays in
+--- the headers. If the handler itself says 402, the challenge is mixed into its body as well.
+function gate:bypass(request, route, handler)
+  local self_ = setmetatable({ gate = self, request = request, route = route, wire = wire_v2,
+                               terms = self:terms(route) }, passage)
+  local challenge = wire_v2.challenge(self, request, route, self_.terms)
+  local response = handler()
+  if response.status == 402 then
+    for name, value in pairs(response.body) do challenge.body[name] = value end
+    return challenge
+  end
+  for _, pair in ipairs(challenge.headers) do
+    if pair[1] == "payment-required" then response.headers[#response.headers + 1] = pair end
+  end
+  return response
+end
+
+return gate

@@ -1,0 +1,64 @@
+--- The rails a challenge offers, with the constants of the real gateway.
+--- A rail is one entry of `accepts`: network, asset, receiver, and what the scheme wants in `extra`.
+-- SPDX-License-Identifier: MIT
+
+local networks = {}
+
+local PAY_TO = "0xAd62f03C7514bb8c51f1eA70C2b75C37404695c8"
+
+networks.base = {
+  kind = "evm", network = "eip155:8453", v1 = "base", chain_id = 8453,
+  asset = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", pay_to = PAY_TO,
+  extra = { name = "USD Coin", version = "2" },
+  genesis = 1686789347, block_seconds = 2,
+}
+
+networks["base-sepolia"] = {
+  kind = "evm", network = "eip155:84532", v1 = "base-sepolia", chain_id = 84532,
+  asset = "0x036CbD53842c5426634e7929541eC2318f3dCF7e", pay_to = PAY_TO,
+  extra = { name = "USDC", version = "2" },
+  genesis = 1695768288, block_seconds = 2,
+}
+
+-- The third rail, since September 2026: another dollar on another chain. A client that takes
+-- "the first eip155 entry" will find out here.
+networks.robinhood = {
+  kind = "evm", network = "eip155:4663", v1 = "robinhood", chain_id = 4663,
+  asset = "0x5fc5360D0400a0Fd4f2af552ADD042D716F1d168",
+  pay_to = "0xdAA0fb4fb470AA8fb53A0c301EF9AADC89949F33",
+  extra = { name = "Global Dollar", version = "1" },
+  genesis = 1735689600, block_seconds = 2,
+}
+
+networks.solana = {
+  kind = "svm", network = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", v1 = "solana",
+  asset = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+  pay_to = "8WhWE8YgY5QBWyLowEHuaZiWdwDM3SrgDk36xYBNvYNS",
+  extra = { feePayer = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+}
+
+networks["solana-devnet"] = {
+  kind = "svm", network = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1", v1 = "solana-devnet",
+  asset = "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
+  pay_to = "8WhWE8YgY5QBWyLowEHuaZiWdwDM3SrgDk36xYBNvYNS",
+  extra = { feePayer = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+}
+
+local LISTS = {
+  base = { "base", "solana", "robinhood" },
+  ["base-sepolia"] = { "base-sepolia", "solana-devnet", "robinhood" },
+}
+
+--- The rails of one gateway: the first is its home, where the miniature chain runs.
+---@param name string     "base" or "base-sepolia"
+---@param count integer   1, 2 (July) or 3 (September)
+---@return table[]?
+function networks.rails(name, count)
+  local list = LISTS[name]
+  if not list then return nil end
+  local rails = {}
+  for i = 1, math.min(count, #list) do rails[i] = networks[list[i]] end
+  return rails
+end
+
+return networks

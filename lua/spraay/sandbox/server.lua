@@ -1,0 +1,234 @@
+--- The sandbox on a socket: lua-http reads requests and writes answers; answers that misbehave are
+--- written underneath it, on the bare socket.
+--- https://daurnimator.github.io/lua-http/
+-- SPDX-License-Identifier: MIT
+local cqueues = require "cqueues"
+local http_headers = require "http.headers"
+local http_server = require "http.server"
+local core = require "spraay.core"
+local json = require "spraay.sandbox.json"
+local reply = require "spraay.sandbox.reply"
+local transport = require "spraay.sandbox.transport"
+
+local server = {}
+
+local IDLE_SECONDS = 5              -- the gateway closes idle connections after as many
+local READ_SECONDS = 30
+local MAX_LINE = 128 * 1024         -- of one request header: echoed challenges are long
+local MAX_OTHER_BODY = 1024 * 1024  -- bodies nobody parses are read this far
+
+-- ---- reading --------------------------------------------------------------------------------
+
+local function header_table(headers)
+  local out = {}
+  for name, value in headers:each() do
+    local before = out[name]
+    out[name] = before and before .. ", " .. value or value   -- repeated ones are joined, as by Node
+  end
+  return out
+end
+
+-- The body, or what the parser says about it.
+---@return table? body
+---@return table? refusal
+local function read_body(stream, headers, ours)
+  if headers.expect and headers.expect:lower() == "100-continue" then stream:write_continue(READ_SECONDS) end
+  local is_json, refusal = transport.is_json(headers["content-type"])
+  if refusal then return nil, refusal end
+  local length = tonumber(headers["content-length"])
+  local limit = is_json and not ours and transport.MAX_BODY or MAX_OTHER_BODY
+  if length and length > limit then return nil, transport.too_large() end
+  local text = ""
+  if length and length > 0 or headers["transfer-encoding"] then
+    text = stream:get_body_chars(limit + 1, READ_SECONDS) or ""
+  end
+  if #text > limit then return nil, transport.too_large() end
+  if not is_json then return {} end
+  return transport.parse(text)
+end
+
+local function read_request(stream, origin)
+  local raw = stream:get_headers(READ_SECONDS)
+  if not raw then return nil end
+  local headers = header_table(raw)
+  local target = headers[":path"] or "/"
+  local path, query = target:match("^([^?]*)%??(.*)$")
+  local request = {
+    method = headers[":method"], target = target, path = transport.unescape(path),
+    query = transport.query(query), headers = headers,
+    origin = headers[":authority"] and "http://" .. headers[":authority"] or origin,
+  }
+  local _, peer = stream:peername()
+  request.ip = (headers["x-forwarded-for"] or ""):match("^%s*([^,%s]+)") or peer
+  request.body, request.refusal = read_body(stream, headers, path:find("^/_sandbox/") ~= nil)
+  return request
+end
+
+-- ---- writing --------------------------------------------------------------------------------
+
+local function body_text(response)
+  local body = response.body
+  if body == nil then return "" end
+  if type(body) == "string" then return body end
+  return json.encode(body)
+end
+
+local function send(stream, request, response, date)
+  local text = body_text(response)
+  local headers = http_headers.new()
+  headers:append(":status", ("%d"):format(response.status))
+  headers:append("date", date)
+  for _, pair in ipairs(response.headers) do headers:append(pair[1], pair[2]) end
+  if response.status ~= 204 then
+    headers:append("content-type", response.content_type or "application/json; charset=utf-8")
+    headers:append("content-length", ("%d"):format(#text))
+  end
+  if request.refusal then headers:append("connection", "close") end
+  if request.method == "HEAD" or #text == 0 then return stream:write_headers(headers, true, READ_SECONDS) end
+  if stream:write_headers(headers, false, READ_SECONDS) then
+    stream:write_chunk(text, true, READ_SECONDS)
+  end
+end
+
+-- The head of an answer as bytes, for the socket underneath.
+local function raw_head(response, date, length)
+  local lines = { ("HTTP/1.1 %d %s"):format(response.status, response.status == 200 and "OK" or "Answer"),
+                  "date: " .. date }
+  for _, pair in ipairs(response.headers) do lines[#lines + 1] = pair[1] .. ": " .. pair[2] end
+  lines[#lines + 1] = "content-type: " .. (response.content_type or "application/json; charset=utf-8")
+  lines[#lines + 1] = ("content-length: %d"):format(length)
+  return table.concat(lines, "\r\n") .. "\r\n\r\n"
+end
+
+-- Take the socket away from lua-http; from here on errors are values.
+local function take_socket(stream)
+  local socket = stream.connection:take_socket()
+  if socket then
+    socket:onerror(function(_, _, why) return why end)
+    socket:setmode("b", "bn")
+  end
+  return socket
+end
+
+local wire = {}
+
+function wire.close(socket) socket:close() end
+
+-- An RST instead of a FIN.
+function wire.reset(socket)
+  if core.socket_reset then core.socket_reset(socket:pollfd()) end
+  socket:close()
+end
+
+-- Say nothing until the other side gives up.
+function wire.hang(socket, options)
+  local deadline = cqueues.monotime() + (options.seconds or 600)
+  while cqueues.monotime() < deadline do
+    if not socket:xread(-4096, "b", deadline - cqueues.monotime()) then break end
+  end
+  socket:close()
+end
+
+function wire.truncate(socket, _, response, date)
+  local text = body_text(response)
+  socket:xwrite(raw_head(response, date, #text) .. text:sub(1, #text // 2), READ_SECONDS)
+  socket:close()
+end
+
+function wire.truncate_headers(socket, _, response, date)
+  local head = raw_head(response, date, 10)
+  socket:xwrite(head:sub(1, #head // 2), READ_SECONDS)
+  socket:close()
+end
+
+function wire.drip(socket, options, response, date)
+  local text = body_text(response)
+  if not socket:xwrite(raw_head(response, date, #text), READ_SECONDS) then return socket:close() end
+  for i = 1, #text do
+    cqueues.sleep(options.seconds)
+    if not socket:xwrite(text:sub(i, i), READ_SECONDS) then break end
+  end
+  socket:close()
+end
+
+-- A body filled up with spaces, which JSON does not mind.
+local function pad(socket, response, date)
+  local text = body_text(response)
+  local total = math.max(math.floor(response.pad_to), #text)
+  if not socket:xwrite(raw_head(response, date, total) .. text, READ_SECONDS) then return socket:close() end
+  local left, block = total - #text, (" "):rep(65536)
+  while left > 0 do
+    if not socket:xwrite(block:sub(1, left), READ_SECONDS) then break end
+    left = left - #block
+  end
+  socket:close()
+end
+
+local function deliver(stream, request, response, date)
+  local how = response.wire
+  if how and how.kind == "slow" then
+    cqueues.sleep(how.seconds)
+    how = nil
+  end
+  if not how and not response.pad_to then return send(stream, request, response, date) end
+  local socket = take_socket(stream)
+  if not socket then return end
+  if response.pad_to then return pad(socket, response, date) end
+  wire[how.kind](socket, how, response, date)
+end
+
+-- ---- serving --------------------------------------------------------------------------------
+
+-- Should the connection be dropped before its request is read? The levers stay reachable: the
+-- request line is looked at and put back.
+local function dropped(sandbox, stream)
+  if #sandbox.faults.armed == 0 then return false end
+  local socket = stream.connection.socket
+  local line = socket and socket:xread("*L", READ_SECONDS)
+  if not line then return false end
+  if not line:find("^%u+ /_sandbox/") and sandbox.faults:take("accept", { title = line }) then
+    wire.reset(take_socket(stream))
+    return true
+  end
+  socket:unget(line)
+  return false
+end
+
+--- Listen on loopback. The sandbox learns its port and origin.
+---@param sandbox table
+---@param options table  port (0: any), quiet, on_error
+---@return table? server  cqueues controller in `.cq`
+---@return string? why
+function server.listen(sandbox, options)
+  local function onstream(_, stream)
+    stream.connection:setmaxline(MAX_LINE)
+    if dropped(sandbox, stream) then return end
+    local request = read_request(stream, sandbox.origin)
+    if not request then return end
+    local ok, response = pcall(sandbox.respond, sandbox, request)
+    if not ok then                           -- a bug of ours: say so, on both ends
+      if options.on_error then options.on_error(tostring(response)) end
+      response = reply.json(500, { error = "sandbox: " .. tostring(response) })
+    end
+    deliver(stream, request, response, sandbox.clock:http_date())
+  end
+  local listener, why = http_server.listen{
+    host = sandbox.host, port = options.port or 0, tls = false, version = 1.1, reuseaddr = true,
+    onstream = onstream,
+    onerror = function(_, context, op, err)
+      if not options.on_error then return end
+      options.on_error(("%s on %s: %s"):format(op, tostring(context), tostring(err)))
+    end,
+  }
+  if not listener then return nil, tostring(why) end
+  listener.intra_stream_timeout = IDLE_SECONDS
+  local ok, trouble = listener:listen()
+  if not ok then return nil, tostring(trouble) end
+  local _, _, port = listener:localname()
+  sandbox.port = math.tointeger(port)
+  sandbox.origin = ("http://%s:%d"):format(sandbox.host, sandbox.port)
+  sandbox.background = function(fn) listener.cq:wrap(fn) end
+  return listener
+end
+
+return server
