@@ -59,6 +59,17 @@ function call.core_client(client)
   return handle, wallet_err
 end
 
+--- The published price of a route, atomic, with the caller's own prices over it. nil when it is free.
+function call.price(client, route)
+  return client.config.prices[route.name] or route.price
+end
+
+--- The value is in the caller's hands: the purchase is history.
+function call.hand_over(handle)
+  handle:taken()
+  handle:close()
+end
+
 -- ---- errors ------------------------------------------------------------------------
 
 -- What the gateway itself wrote and the core's sentence does not already say, as a clause.
@@ -73,7 +84,9 @@ local function gateway_words(body, headers, message)
     end
   elseif type(body) == "string" and body ~= "" then
     local kind = headers and headers["content-type"] or ""
-    if kind:find("html", 1, true) or body:match("^%s*<") then return ", with a web page instead of an answer" end
+    if kind:find("html", 1, true) or body:match("^%s*<") then
+      return ", with a web page instead of an answer"
+    end
     words = errors.foreign(body, 120)
   end
   if not words or message:find(words, 1, true) then return "" end
@@ -143,12 +156,12 @@ end
 
 local function ask_approval(handle, client, verb)
   local ok, answer, why = task.pcall(client.config.on_pay, terms_of(handle, verb))
-  if not ok then return handle:approve(false, "on_pay failed" .. because(answer)) end
+  if not ok then return handle:approve(false, "it failed" .. because(answer)) end
   if answer then return handle:approve(true) end
   if answer == nil and why == nil then
-    return handle:approve(false, "on_pay returned nothing; it must return true to allow the payment")
+    return handle:approve(false, "it returned nothing, and must return true to allow a payment")
   end
-  return handle:approve(false, "on_pay refused" .. because(why))
+  return handle:approve(false, why ~= nil and errors.foreign(tostring(why)) or nil)
 end
 
 local function ask_signature(handle, client, verb)
@@ -310,7 +323,7 @@ function call.start(client, request, external)
     method = request.method, url = request.url, headers = headers, body = request.body,
     class = opts.once and paid and request.class ~= "free" and "never" or request.class,
     price = request.price, max = request.max or opts.max,
-    purchase = opts.purchase, scope = opts.scope or client.config.core.scope, step = client:scope(),
+    purchase = opts.purchase, scope = opts.scope or client.config.core.scope, step = task.locals()[client],
     again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
     approve = client.config.on_pay ~= nil, clock_offset = clock_offset(client),
   }
@@ -371,7 +384,10 @@ function call.perform(client, request)
   if raw.payment and (raw.payment.status == "settled" or raw.payment.status == "unconfirmed") then
     task.note_payment(raw.payment.atomic)
   end
-  if request.dry and raw.terms then return dry(raw, request) end
+  if request.dry and raw.terms then
+    handle:close()
+    return dry(raw, request)
+  end
   local text = raw.body or (raw.file and read_file(raw.file)) or ""
   return {
     body = decode_body(text), text = text, file = raw.file, payment = call.payment_of(raw),

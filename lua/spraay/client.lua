@@ -59,17 +59,6 @@ for _, name in ipairs(METHODS) do
   end
 end
 
---- The published price of a route, atomic, with the caller's own prices over it. nil when it is free.
-function Client:price(route)
-  return self.config.prices[route.name] or route.price
-end
-
---- The scope calls are made in: the path of client:step, if any.
-function Client:scope()
-  local path = task.locals()[self]
-  return path
-end
-
 --- Name a part of a script: equal calls in differently named steps are different purchases.
 -- Returns what fn(...) returns; steps nest.
 function Client:step(name, fn, ...)

@@ -4,6 +4,7 @@
 -- for is in err.results, and the same call made again restores it and buys only the rest.
 local args = require "spraay.args"
 local ask = require "spraay.ask"
+local call = require "spraay.call"
 local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
@@ -37,7 +38,7 @@ end
 
 --- Cut a list into purchases, each { first=, last=, single= }, the cheaper way.
 function embed.plan(client, inputs, model)
-  local one, batch = client:price(routes.table.embed), client:price(routes.table.batch)
+  local one, batch = call.price(client, routes.table.embed), call.price(client, routes.table.batch)
   local parts, first = {}, 1
   while first <= #inputs do
     local last = batch_end(inputs, model, first)
@@ -202,7 +203,7 @@ function embed.list(client, given, opts)
     for _, handle in ipairs(handles) do handle:close() end   -- not taken: the next equal call restores them
     return joined_error(#inputs, vectors, failures, payments)
   end
-  for _, handle in ipairs(handles) do handle:taken() end
+  for _, handle in ipairs(handles) do call.hand_over(handle) end
   return result.new { client = client, body = bodies, vectors = vectors, payment = joined_payment(payments) }
 end
 

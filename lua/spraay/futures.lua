@@ -5,6 +5,7 @@
 -- discovery, and refused with what was paid and what to do.
 local args = require "spraay.args"
 local ask = require "spraay.ask"
+local call = require "spraay.call"
 local compat = require "spraay.compat"
 local engine = require "spraay.engine"
 local errors = require "spraay.errors"
@@ -198,7 +199,7 @@ local function deposit(client, given, opts)
     { depositor = depositor, amount = money.short(atomic), expiresInDays = days }, checked, nil, where)
   if not answer then return nil, handle, err end
   if dialect_of(answer.body) == "escrow" then
-    handle:taken()
+    call.hand_over(handle)
     return errors.fail(escrow_error(where, answer.body, answer.payment))
   end
   local row = json.get(answer.body, "computeFuture")
@@ -217,7 +218,7 @@ local function deposit(client, given, opts)
     tier = json.get(row, "tier"), discount = json.get(row, "discount"),
       expires_at = json.get(row, "expiresAt"),
   })
-  handle:taken()
+  call.hand_over(handle)
   return account
 end
 
@@ -249,7 +250,7 @@ local function pricing(client, opts)
   if not answer then return nil, handle, err end
   local value = result.new { client = client, body = answer.body, payment = answer.payment,
     dialect = json.get(answer.body, "contract") and "escrow" or "ledger" }
-  handle:taken()
+  call.hand_over(handle)
   return value
 end
 
@@ -295,7 +296,7 @@ local EXECUTE_SKIP = { type = true }
 -- money too, though it is not signed for.
 local function check_price(client, kind, model, opts)
   local entry = models.resolve(kind, model)
-  local cost = money.add(client:price(routes.table.execute), entry and entry.price)
+  local cost = money.add(call.price(client, routes.table.execute), entry and entry.price)
   local limit, name = opts.max, "max"
   local per_call = client.config.core.per_call
   if not limit or money.compare(per_call, limit) < 0 then limit, name = per_call, "per_call" end
@@ -361,13 +362,13 @@ local function execute(self, verb, given, opts, where)
     return nil, handle, err
   end
   if dialect_of(answer.body) == "escrow" then
-    handle:taken()
+    call.hand_over(handle)
     return errors.fail(escrow_error(where, answer.body, answer.payment))
   end
   local inner = json.get(json.get(answer.body, "compute"), "result")
   local value = ask.shape(client, verb, answer, type(inner) == "table" and inner or nil,
     { billing = billing_of(answer.body) })
-  handle:taken()
+  call.hand_over(handle)
   return value
 end
 
@@ -397,7 +398,7 @@ local function balance(self, opts)
     "account:balance")
   if not answer then return nil, handle, err end
   local body = answer.body
-  handle:taken()
+  call.hand_over(handle)
   if dialect_of(body) == "escrow" then
     return errors.fail(escrow_error("account:balance", body, answer.payment))
   end
@@ -435,7 +436,7 @@ local function history(self, given, opts)
   answer, handle, err = ask_route(self.client, "history", nil, checked, query, where)
   if not answer then return nil, handle, err end
   local body = answer.body
-  handle:taken()
+  call.hand_over(handle)
   if dialect_of(body) == "escrow" then return errors.fail(escrow_error(where, body, answer.payment)) end
   local entries = {}
   local usage = json.get(body, "usage")
@@ -475,7 +476,7 @@ local function refund(self, opts)
   answer, handle, err = ask_route(self.client, "refund", { futuresId = self.id, caller = caller }, checked,
     nil, where)
   if not answer then return nil, handle, err end
-  handle:taken()
+  call.hand_over(handle)
   if dialect_of(answer.body) == "escrow" then
     return errors.fail(escrow_error(where, answer.body, answer.payment))
   end

@@ -97,7 +97,8 @@ function jobs.new(fields)
     id = fields.id, kind = fields.kind, status = "processing", raw_status = nil,
     payment = fields.payment, billing = fields.billing,
   }, mt)
-  hidden[self] = { client = fields.client, born = engine.now(), attached = fields.attached, looks = 0 }
+  hidden[self] = { client = fields.client, born = engine.now(), attached = fields.attached, looks = 0,
+    first = fields.payment }
   if fields.body then see(self, fields.body) end
   return self
 end
@@ -143,18 +144,35 @@ function jobs.failed_error(self)
   }
 end
 
+-- What was paid for a job so far: what began it, and the looks.
+local function total_payment(self)
+  local own = hidden[self]
+  local first = own.first
+  local parts, atomic = {}, own.paid
+  if first then
+    parts[1] = first
+    if first.amount then atomic = money.add(atomic, (money.atomic(first.amount))) end
+  end
+  for _, part in ipairs(own.parts or {}) do parts[#parts + 1] = part end
+  local payment = {}
+  for key, value in pairs(first or parts[1] or { status = "free" }) do payment[key] = value end
+  payment.amount = atomic and money.format(atomic) or nil
+  payment.parts = parts
+  return payment
+end
+
 -- One look: asks the cheap status route, which knows gpu jobs too.
 local function look(self, opts)
   local own = hidden[self]
   local route = routes.table.status
   local answer, handle, err = call.perform(own.client, {
     verb = "job:poll", method = "GET", url = own.client.config.gateway .. route.path .. self.id,
-    class = route.class, price = own.client:price(route), slots = route.slots, opts = opts or {},
+    class = route.class, price = call.price(own.client, route), slots = route.slots, opts = opts or {},
   })
   own.looks = own.looks + 1
   if not answer then return nil, handle, err end
   if type(answer.body) ~= "table" then
-    handle:taken()   -- a look is soon stale: the next one is bought anew
+    call.hand_over(handle)   -- a look is soon stale: the next one is bought anew
     return errors.fail { kind = "gateway", code = "answer", status = answer.status, paid = "yes",
       amount = answer.payment.amount, message = "the gateway's answer about the job is not JSON" }
   end
@@ -162,7 +180,8 @@ local function look(self, opts)
   own.paid = money.add(own.paid, answer.atomic)
   own.parts = own.parts or {}
   own.parts[#own.parts + 1] = answer.payment
-  handle:taken()
+  self.payment = total_payment(self)
+  call.hand_over(handle)
   return answer
 end
 
@@ -179,28 +198,11 @@ function Job:poll(opts)
   return self
 end
 
--- The payment of a finished job: what began it, and the looks.
-local function total_payment(self)
-  local own = hidden[self]
-  local first = self.payment
-  local parts, atomic = {}, own.paid
-  if first then
-    parts[1] = first
-    if first.amount then atomic = money.add(atomic, (money.atomic(first.amount))) end
-  end
-  for _, part in ipairs(own.parts or {}) do parts[#parts + 1] = part end
-  local payment = {}
-  for key, value in pairs(first or parts[1] or { status = "free" }) do payment[key] = value end
-  payment.amount = atomic and money.format(atomic) or nil
-  payment.parts = parts
-  return payment
-end
-
 local function finished(self)
   return result.new {
     client = hidden[self].client, body = self.body, id = self.id, kind = self.kind,
     status = self.status, raw_status = self.raw_status, urls = self.urls, text = self.text,
-    payment = total_payment(self), billing = self.billing,
+    payment = self.payment, billing = self.billing,
   }
 end
 

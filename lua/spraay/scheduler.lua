@@ -190,7 +190,7 @@ function scheduler.step(seconds)
   local at = next_timer()
   if at then seconds = math.min(seconds, at - engine.now()) end
   seconds = math.max(0, math.min(seconds, LONGEST_STEP))
-  engine.get():step(math.ceil(seconds * 1000))
+  assert(engine.get():step(math.ceil(seconds * 1000)))
   check_polled()
   fire_timers(engine.now())
 end

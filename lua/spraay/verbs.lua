@@ -136,7 +136,7 @@ local function perform(client, name, given, opts)
     handle:close()
     return nil, message, err
   end
-  handle:taken()
+  call.hand_over(handle)
   return value
 end
 
@@ -224,7 +224,7 @@ function verbs.any_request(client, where, method, target, body, opts)
   local route = path and routes.find(method, path)
   return {
     method = method, url = url, body = text, content_type = kind, class = route and route.class or "once",
-    price = route and client:price(route) or nil, slots = route and route.slots or 30, opts = opts,
+    price = route and call.price(client, route) or nil, slots = route and route.slots or 30, opts = opts,
   }
 end
 
@@ -244,7 +244,7 @@ function verbs.request(client, method, target, body, opts)
   if not answer then return nil, handle, err end
   local value = result.new { client = client, kind_ = "any", body = answer.body, payment = answer.payment,
     http = { status = answer.status, headers = answer.headers } }
-  handle:taken()
+  call.hand_over(handle)
   return value
 end
 
@@ -258,7 +258,7 @@ local function quote_terms(client, request)
   request.pay = false
   local answer, handle, err = call.perform(client, request)
   if not answer then return nil, handle, err end
-  handle:taken()
+  call.hand_over(handle)
   local terms = call.readable_terms(answer.terms, request.verb)
   terms.url, terms.method = terms.url or request.url, terms.method or request.method
   if not answer.terms then terms.free, terms.amount, terms.atomic = true, "0.000000", "0" end

@@ -40,7 +40,8 @@ end
 
 --- The key in an environment variable (SPRAAY_PRIVATE_KEY unless told): 64 hex digits.
 function wallet.env(name)
-  if name ~= nil and (type(name) ~= "string" or not name:match("^[%a_][%w_]*$")) then
+  local named = type(name) == "string" and name:match("^[%a_][%w_]*$") and #name < 60
+  if name ~= nil and not named then   -- a key given by mistake must not end up in a sentence
     return fail("spraay.wallet.env: expected the name of an environment variable, not a key",
       "spraay.wallet.env() reads " .. wallet.DEFAULT_ENV)
   end
@@ -48,10 +49,7 @@ function wallet.env(name)
   return new {
     source = "env " .. name,
     open = function() return core.wallet_env(name) end,
-    explain = function(why)
-      return ("the key in the environment variable %s cannot be used: %s"):format(name, why),
-        ("Set %s to the 64 hex digits of a Base key, or pass another wallet to spraay.open"):format(name)
-    end,
+    hint = ("Set %s to the 64 hex digits of a key, or pass another wallet to spraay.open"):format(name),
   }
 end
 
@@ -64,10 +62,7 @@ function wallet.file(path)
   return new {
     source = "file " .. path,
     open = function() return core.wallet_file(path) end,
-    explain = function(why)
-      return ("the key file %s cannot be used: %s"):format(path, why),
-        ("It must be a plain file that belongs to you and nobody else can read: chmod 600 %s"):format(path)
-    end,
+    hint = "A key file belongs to you, and nobody else can read it",
   }
 end
 
@@ -101,7 +96,6 @@ function wallet.signer(options)
     open = function()
       return core.wallet_signer { address = options.address, nonce_secret = secret }
     end,
-    explain = function(why) return "the signer cannot be used: " .. why end,
   }
 end
 
@@ -114,7 +108,6 @@ function wallet.generate(path)
   return new {
     source = "generated", loopback_only = true,
     open = function() return core.wallet_random() end,
-    explain = function(why) return "no key could be generated: " .. why end,
   }
 end
 
@@ -142,9 +135,8 @@ function Wallet:key()
   if self.opened then return self.opened end
   local opened, why, code = self.open()
   if not opened then
-    local message, hint = self.explain(tostring(why))
-    return errors.fail { kind = "wallet", code = code and code:lower() or "unusable", message = message,
-      hint = hint }
+    return errors.fail { kind = "wallet", code = code and code:lower() or "unusable", message = tostring(why),
+      hint = self.hint }
   end
   self.opened = opened
   return opened

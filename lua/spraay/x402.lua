@@ -116,7 +116,7 @@ local function step(self, status, headers, body)
   self.value = result.new { client = client, kind_ = "any", body = decoded, payment = call.payment_of(raw),
     http = { status = raw.status, headers = raw.headers } }
   task.note_payment(raw.payment and raw.payment.status == "settled" and raw.payment.atomic or nil)
-  handle:taken()
+  call.hand_over(handle)
   return "done", self.value
 end
 

@@ -66,7 +66,8 @@ function Engine:fetch(request)
   world.at(0.01, function()
     local page = world.web[request.url]
     if page and not page.why then
-      transfer.answer = { status = page.status or 200, headers = lower(page.headers), body = page.body or "", file = page.file }
+      transfer.answer = { status = page.status or 200, headers = lower(page.headers),
+        body = page.body or "", file = page.file }
     end
     transfer.why = page and page.why
     transfer.finished = true
@@ -80,7 +81,8 @@ local Call = {}
 Call.__index = Call
 
 local function purchase_key(spec)
-  return table.concat({ spec.method, spec.url, spec.body or "", spec.purchase or "", spec.scope or "", spec.step or "" },
+  return table.concat({ spec.method, spec.url, spec.body or "", spec.purchase or "", spec.scope or "",
+    spec.step or "" },
     "\n")
 end
 
@@ -94,10 +96,12 @@ local function settle(call, answer)
   local payment
   if answer.price then
     world.settled[#world.settled + 1] = { atomic = answer.price, url = call.spec.url, body = call.spec.body }
-    payment = { status = answer.unconfirmed and "unconfirmed" or "settled", atomic = answer.price, network = "eip155:8453",
+    payment = { status = answer.unconfirmed and "unconfirmed" or "settled", atomic = answer.price,
+      network = "eip155:8453",
       transaction = "0xabc", payer = PAYER, purchase = call.purchase }
   end
-  local result = { ok = true, status = answer.status or 200, headers = lower(answer.headers), body = text_of(answer.body),
+  local result = { ok = true, status = answer.status or 200, headers = lower(answer.headers),
+    body = text_of(answer.body),
     payment = payment or { status = "free" } }
   if answer.price then world.kept[purchase_key(call.spec)] = result end
   call.kept = result
@@ -106,7 +110,8 @@ end
 
 local function failed(call, answer)
   local err = answer.error
-  local result = { ok = false, kind = err.kind or "gateway", code = err.code, message = err.message or "it failed",
+  local result = { ok = false, kind = err.kind or "gateway", code = err.code,
+    message = err.message or "it failed",
     hint = err.hint, status = answer.status or err.status, paid = err.paid or "no", expect = err.expect,
     until_ = err.until_, atomic = err.atomic, purchase = err.purchase, retry_after = err.retry_after,
     headers = lower(answer.headers), body = text_of(answer.body) }
@@ -139,17 +144,21 @@ local function first_answer(call)
     return settle(call, answer)
   end
   call.terms_ = { atomic = answer.price, amount = answer.price, network = "eip155:8453", asset = "0xUSDC",
-    pay_to = "0xPAY", price = spec.price, url = spec.url, method = spec.method, payer = PAYER, purchase = call.purchase }
+    pay_to = "0xPAY", price = spec.price, url = spec.url, method = spec.method, payer = PAYER,
+      purchase = call.purchase }
   if not spec.pay then
-    return finish(call, { ok = true, status = 402, headers = lower(), body = "", payment = { status = "free" },
+    return finish(call, { ok = true, status = 402, headers = lower(), body = "",
+      payment = { status = "free" },
       terms = call.terms_ })
   end
   local limit = spec.max or spec.price
   if limit and real.amount_cmp(answer.price, limit) > 0 then
-    return failed(call, { status = 402, error = { kind = "policy", code = "price_raised", message = "the price was raised" } })
+    return failed(call, { status = 402,
+      error = { kind = "policy", code = "price_raised", message = "the price was raised" } })
   end
   if not call.client.config.wallet then
-    return failed(call, { status = 402, error = { kind = "wallet", code = "missing", message = "no wallet" } })
+    return failed(call, { status = 402,
+      error = { kind = "wallet", code = "missing", message = "no wallet" } })
   end
   world.asked = world.asked + 1
   if spec.approve then
@@ -218,12 +227,14 @@ function Call:answer(status, _, body)
     self.answer = nil
     settle(self, { status = status, body = body, price = self.signed and "30000" or nil })
   else
-    failed(self, { status = status, body = body, error = { kind = "gateway", message = "the gateway answered " .. status } })
+    failed(self, { status = status, body = body,
+      error = { kind = "gateway", message = "the gateway answered " .. status } })
   end
 end
 
 function Call:lost(why)
-  failed(self, { error = { kind = "connection", message = why, paid = self.signed and "maybe" or "no", atomic = "30000" } })
+  failed(self, { error = { kind = "connection", message = why, paid = self.signed and "maybe" or "no",
+    atomic = "30000" } })
 end
 
 local Client = {}
@@ -254,7 +265,8 @@ function Client:call(spec)
   end
   world.at(0.05, function()
     if call.stage == "done" then return end
-    call.answer = world.answer(spec, world) or { status = 404, error = { message = "no such page" }, early = true }
+    call.answer = world.answer(spec, world) or { status = 404, error = { message = "no such page" },
+      early = true }
     first_answer(call)
   end)
   return call
@@ -276,7 +288,8 @@ Wallet.__tostring = function() return "wallet 0x19E7...ff2A (evm, fake)" end
 
 --- A fresh spraay over a fresh world. env holds the environment spraay.open sees.
 function fake.new(env)
-  local world = { now = 1000, events = {}, calls = {}, settled = {}, kept = {}, web = {}, fetched = {}, steps = 0,
+  local world = { now = 1000, events = {}, calls = {}, settled = {}, kept = {}, web = {}, fetched = {},
+    steps = 0,
     purchases = 0, asked = 0, env = env or { SPRAAY_PRIVATE_KEY = "0x01" }, process = 1, clients = {} }
   function world.at(after, fn) world.events[#world.events + 1] = { at = world.now + after, fn = fn } end
   world.answer = function() return nil end

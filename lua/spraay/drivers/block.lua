@@ -21,7 +21,7 @@ function block.wait(wait)
     if wait.at and now >= wait.at then return "timeout" end
     local seconds = wait.at and wait.at - now or math.huge
     if scheduler.running() and not wait.on then
-      engine.get():step(math.ceil(math.min(seconds, 60) * 1000))
+      assert(engine.get():step(math.ceil(math.min(seconds, 60) * 1000)))
     else
       if wait.on and not wait.at and scheduler.idle() then
         error("spraay: waiting for a task that nothing can wake any more", 0)

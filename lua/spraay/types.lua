@@ -1,0 +1,680 @@
+---@meta spraay
+-- SPDX-License-Identifier: MIT
+-- luacheck: ignore 212 241
+--- What `require "spraay"` gives, for editors (LuaCATS). Never required.
+--
+-- Money is a decimal string of USDC, time is in seconds. Whatever fails returns nil, a sentence and an
+-- error value; with open { errors = "raise" } the methods of a client throw the error value instead.
+
+---@alias spraay.Amount string|spraay.Usdc  decimal USDC such as "0.05"; never a number
+
+---@alias spraay.ErrorKind
+---| "usage"       # the call was made wrongly; nothing was sent
+---| "policy"      # an offer the policy does not allow, or a refused approval
+---| "budget"      # budget, per_day or per_host would be exceeded
+---| "wallet"      # no key, or one that cannot be used
+---| "connection"  # the network failed
+---| "timeout"     # not done in time
+---| "payment"     # the payment was refused, or its outcome is unknown
+---| "gateway"     # the gateway or its provider answered with an error
+---| "ledger"      # the memory of purchases cannot be written
+---| "cancelled"   # the task was cancelled
+
+---@class spraay.Error  tostring(err) is its sentence
+---@field kind spraay.ErrorKind
+---@field code string  a finer word, stable
+---@field message string  what happened
+---@field hint string?  what to do
+---@field status integer?  HTTP status, when there was an answer
+---@field paid "no"|"yes"|"maybe"
+---@field expect "no"|"yes"|nil  with paid = "maybe": what is likely
+---@field until_ integer?  with paid = "maybe": when the open payment dies, seconds since 1970
+---@field amount string?  what was or may have been paid, "0.030000"
+---@field purchase string?  id of the purchase
+---@field results table?  what of a compound call was paid for and delivered; false where not
+---@field errors table?  the error of each part of a compound call that failed, by index
+---@field retry_after number?  seconds the gateway asks to wait
+---@field body any  the gateway's answer, decoded when it was JSON
+---@field task spraay.Task?  the task that goes on after `within`
+
+---@alias spraay.PaymentStatus "settled"|"free"|"restored"|"unconfirmed"|"credits"
+
+---@class spraay.Payment
+---@field status spraay.PaymentStatus
+---@field amount string?  "0.030000"
+---@field network string?  CAIP-2
+---@field transaction string?
+---@field payer string?
+---@field purchase string?
+---@field parts spraay.Payment[]?  of a compound call
+
+---@class spraay.Billing  compute futures: what the account was charged; exact decimal strings
+---@field charged string?
+---@field balance string?
+---@field base_price string?
+---@field discount string?
+---@field job_number integer?
+---@field status string?
+---@field original table?  the gateway's own texts
+
+---@class spraay.Result  unknown fields read through to body
+---@field body any  the decoded answer, untouched
+---@field text string?
+---@field urls string[]?
+---@field vectors number[][]?
+---@field payment spraay.Payment
+---@field billing spraay.Billing?
+---@field status string?  of media work: processing completed failed canceled
+---@field raw_status string?  the gateway's own word
+---@field http { status: integer, headers: table<string, string> }?  of client:request and sessions
+---@field errors table<integer, spraay.Error>?  of a batch: the jobs that failed
+---@field [any] any
+local Result = {}
+
+--- Save the output; a path that ends in "/" is a directory.
+---@param path string
+---@return string|string[]|nil path  a list when there were several links
+---@return string? message
+---@return spraay.Error? err
+function Result:save(path) end
+
+---@class spraay.Job
+---@field id string
+---@field kind string?  image video speak transcribe gpu
+---@field status "processing"|"completed"|"failed"|"canceled"
+---@field raw_status string?
+---@field urls string[]?  when completed
+---@field text string?
+---@field body table?  the last answer about it
+---@field payment spraay.Payment?  of the call that began it
+---@field billing spraay.Billing?
+---@field [any] any
+local Job = {}
+
+--- Look once (0.001 USDC); free when the job is known to have ended.
+---@param options? spraay.CallOptions
+---@return spraay.Job? job
+---@return string? message
+---@return spraay.Error? err
+function Job:poll(options) end
+
+---@class spraay.WaitOptions
+---@field timeout number?  seconds, 600 unless told
+---@field polls integer?  most looks, 10 unless told
+---@field max spraay.Amount?  most one look may cost
+---@field on_progress (fun(job: spraay.Job))?
+
+---@param options? spraay.WaitOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Job:wait(options) end
+
+---@param path string
+---@return string|string[]|nil path
+---@return string? message
+---@return spraay.Error? err
+function Job:save(path) end
+
+---@class spraay.Terms  what is asked before a signature, and what a quote gives
+---@field verb string
+---@field amount string  "0.030000"
+---@field atomic string  millionths of a USDC
+---@field network string  CAIP-2
+---@field network_name string  "base"
+---@field asset string
+---@field symbol string?
+---@field pay_to string
+---@field payer string?
+---@field price string?  the published price of the route
+---@field url string
+---@field method string
+---@field valid_for integer?  seconds
+---@field purchase string?
+---@field free boolean?  quotes of free routes
+---@field requests integer?  quotes of a list to embed: how many purchases
+---@field total string?  and their sum
+
+---@class spraay.CallOptions  the last table of every verb
+---@field max spraay.Amount?  most one purchase of this call may cost
+---@field timeout number?  seconds
+---@field purchase string?  a name for the intent: it is paid for once, whoever calls
+---@field again boolean?  buy anew what was bought before
+---@field once boolean?  never present a payment twice
+---@field scope string?  keeps equal calls of different parts apart
+---@field headers table<string, string>?
+---@field unchecked boolean?  do not check the model against the known ones
+
+---@class spraay.RequestOptions : spraay.CallOptions
+---@field content_type string?
+
+---@class spraay.Timeouts
+---@field connect number?
+---@field idle number?
+---@field total number?
+
+---@class spraay.OpenOptions
+---@field gateway string?  default $SPRAAY_GATEWAY, else production
+---@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  default spraay.wallet.env()
+---@field networks string[]?  order of preference; names or CAIP-2 ids
+---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
+---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
+---@field per_host spraay.Amount|false|nil
+---@field budget spraay.Amount|false|nil  most this client may commit
+---@field run string?
+---@field scope string?
+---@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature
+---@field ledger false|nil  this version remembers in the memory of the process
+---@field hosts string[]?  other origins that may be paid
+---@field pay_to string|string[]|nil  receivers that may be paid
+---@field assets table[]?  other tokens: { network=, asset=, name=, version=, decimals= }
+---@field prices table<string, spraay.Amount>?  published prices over the compiled ones
+---@field rpc table<string, string|false>|false|nil
+---@field timeout number|spraay.Timeouts|nil
+---@field retries integer?
+---@field rate boolean|{ limit: integer?, window: number? }|nil
+---@field clock (fun(): number)?  seconds since 1970
+---@field on_lost "fail"|nil
+---@field first_request_payment false|nil
+---@field api_key string?
+---@field headers table<string, string>?
+---@field proxy string?
+---@field ca_file string?
+---@field resolve string[]?  "host:port:address"
+---@field transport (fun(request: table): table?, string?)?
+---@field futures "ledger"|nil
+---@field errors "return"|"raise"|nil
+---@field log (fun(line: string))|boolean|"stderr"|nil
+---@field dry_run boolean?
+
+---@class spraay.Client
+---@field futures spraay.Futures
+local Client = {}
+
+---@class spraay.Message
+---@field role string
+---@field content string|table
+
+---@class spraay.ChatArguments
+---@field messages string|spraay.Message[]
+---@field model string?
+---@field max_tokens integer?  1024 unless told
+---@field temperature number?  0.7 unless told
+
+--- 0.03 USDC.
+---@param arguments string|spraay.ChatArguments
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:chat(arguments, options) end
+
+--- 0.03 USDC. A job when the image takes longer than the gateway waits.
+---@param arguments string|{ prompt: string, model: string?, width: integer?, height: integer?, num_outputs: integer? }
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Client:image(arguments, options) end
+
+--- 0.50 USDC.
+---@param arguments string|{ prompt: string, model: string?, duration_seconds: number? }
+---@param options? spraay.CallOptions
+---@return spraay.Job? job
+---@return string? message
+---@return spraay.Error? err
+function Client:video(arguments, options) end
+
+--- 0.03 USDC. A job when it takes long.
+---@param arguments string|{ text: string, language: string?, model: string? }
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Client:speak(arguments, options) end
+
+--- 0.02 USDC. A job when it takes long.
+---@param arguments string|{ audio_url: string, model: string? }
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Client:transcribe(arguments, options) end
+
+--- 0.005 USDC per text, or 0.05 for up to fifty. One vector per input, in order.
+---@param arguments string|string[]|{ input: string|string[], model: string? }
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:embed(arguments, options) end
+
+--- 0.05 USDC for up to fifty jobs. result[i] is a result, a job, or an error (also in result.errors[i]).
+---@param jobs table[]  { type = "chat", … }
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:batch(jobs, options) end
+
+--- 0.06 USDC. A job when it takes long.
+---@param arguments { model: string, input: table, version: string?, webhook: string? }
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Client:gpu(arguments, options) end
+
+--- 0.001 USDC.
+---@param id string
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:status(id, options) end
+
+--- 0.005 USDC; client:status knows gpu jobs too and costs less.
+---@param id string
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:gpu_status(id, options) end
+
+--- A job made anew from its id; free.
+---@param id string
+---@param kind? string  image video speak transcribe gpu
+---@return spraay.Job? job
+---@return string? message
+---@return spraay.Error? err
+function Client:job(id, kind) end
+
+--- Free.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:models(options) end
+
+--- Free. List prices, not what a call is charged.
+---@param arguments { type: string, model: string?, count: integer? }
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:estimate(arguments, options) end
+
+--- Free.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:gpu_models(options) end
+
+--- Free: /.well-known/x402.json.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:discover(options) end
+
+--- Free.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:health(options) end
+
+--- Any request to anything that speaks x402.
+---@param method string
+---@param path_or_url string
+---@param body? table|string  a table is sent as JSON
+---@param options? spraay.RequestOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Client:request(method, path_or_url, body, options) end
+
+--- The gateway's terms for a call; nothing is signed, and no wallet is needed.
+---@param verb string
+---@param arguments any
+---@param options? spraay.CallOptions
+---@return spraay.Terms? terms
+---@return string? message
+---@return spraay.Error? err
+function Client:quote(verb, arguments, options) end
+
+--- Name a part of a script; returns what fn returns.
+---@param name string
+---@param fn function
+---@param ... any
+---@return any ...
+function Client:step(name, fn, ...) end
+
+---@return { committed: string, settled: string, open: string } spent
+function Client:summary() end
+
+--- The address that pays.
+---@return string? address
+---@return string? message
+---@return spraay.Error? err
+function Client:address() end
+
+---@return boolean
+function Client:close() end
+
+---@class spraay.Futures
+local Futures = {}
+
+--- Deposit credit; the call costs 0.01 USDC.
+---@param arguments string|{ amount: spraay.Amount, depositor: string?, expires_in_days: integer? }
+---@param options? spraay.CallOptions
+---@return spraay.Account? account
+---@return string? message
+---@return spraay.Error? err
+function Futures:deposit(arguments, options) end
+
+---@param id string  CFE-…
+---@return spraay.Account? account
+---@return string? message
+---@return spraay.Error? err
+function Futures:account(id) end
+
+--- 0.001 USDC.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Futures:pricing(options) end
+
+---@class spraay.Account  whoever knows the id can spend it
+---@field id string
+---@field depositor string?
+---@field deposited string?  "50.000000"
+---@field tier string?
+---@field discount string?
+---@field expires_at string?
+---@field payment spraay.Payment?
+local Account = {}
+
+--- 0.001 USDC, and the discounted list price from the balance.
+---@param arguments table  { type = "chat", … }
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Account:execute(arguments, options) end
+
+---@param arguments string|spraay.ChatArguments
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Account:chat(arguments, options) end
+
+---@param arguments string|table
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Account:image(arguments, options) end
+
+---@param arguments string|table
+---@param options? spraay.CallOptions
+---@return spraay.Job? job
+---@return string? message
+---@return spraay.Error? err
+function Account:video(arguments, options) end
+
+---@param arguments string|table
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Account:speak(arguments, options) end
+
+---@param arguments string|table
+---@param options? spraay.CallOptions
+---@return spraay.Result|spraay.Job|nil result
+---@return string? message
+---@return spraay.Error? err
+function Account:transcribe(arguments, options) end
+
+---@param arguments string|string[]|table
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Account:embed(arguments, options) end
+
+--- 0.001 USDC: result.balance, .deposited, .used, .job_count.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Account:balance(options) end
+
+--- 0.002 USDC: result.entries, newest first.
+---@param arguments? { limit: integer? }
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Account:history(arguments, options) end
+
+--- 0.01 USDC: result.refunded.
+---@param options? spraay.CallOptions
+---@return spraay.Result? result
+---@return string? message
+---@return spraay.Error? err
+function Account:refund(options) end
+
+---@class spraay.Wallet  the key stays in memory of the core
+local Wallet = {}
+
+---@return string? address
+---@return string? message
+---@return spraay.Error? err
+function Wallet:address() end
+
+--- Forget the key.
+function Wallet:close() end
+
+---@class spraay.SignerOptions
+---@field address string
+---@field sign fun(typed_data: string, digest: string, terms: spraay.Terms): string?, string?
+---@field nonce_secret string?
+
+---@class spraay.Wallets
+local wallet = {}
+
+---@param name? string  SPRAAY_PRIVATE_KEY unless told
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.env(name) end
+
+---@param path string
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.file(path) end
+
+---@param options spraay.SignerOptions
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.signer(options) end
+
+--- A key in memory, for loopback gateways.
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.generate() end
+
+--- Not in this version.
+---@return nil, string, spraay.Error
+function wallet.keystore() end
+
+--- Not in this version.
+---@return nil, string, spraay.Error
+function wallet.solana() end
+
+---@class spraay.Usdc  exact; + - < <= == among its own kind, * integer, tostring
+---@operator add(spraay.Usdc): spraay.Usdc
+---@operator sub(spraay.Usdc): spraay.Usdc
+---@operator mul(integer): spraay.Usdc
+
+---@class spraay.Task
+local Task = {}
+
+---@param options? { timeout: number? }
+---@return any ...  the function's results, or nil, message, err
+function Task:wait(options) end
+
+---@return boolean
+function Task:done() end
+
+--- "aborted": nothing was sent. "detached": a payment had left; an equal call gets its answer.
+---@return "aborted"|"detached"|"done"
+function Task:cancel() end
+
+---@class spraay.Session
+local Session = {}
+
+---@param status? integer|false  false: no answer came, and `headers` says why
+---@param headers? table|string
+---@param body? string
+---@return "send"|"done"|nil what
+---@return table<string, string>|spraay.Result|string|nil value
+---@return spraay.Error? err
+function Session:step(status, headers, body) end
+
+---@return "aborted"|"detached"|"done"
+function Session:cancel() end
+
+---@class spraay.X402
+local x402 = {}
+
+---@param client spraay.Client
+---@param request { method: string?, url: string, headers: table?, body: table|string|nil, content_type: string? }
+---@param options? spraay.CallOptions
+---@return spraay.Session? session
+---@return string? message
+---@return spraay.Error? err
+function x402.session(client, request, options) end
+
+--- Unjournaled.
+---@param status integer
+---@param headers table
+---@param body? string
+---@return table? offer
+---@return string? message
+---@return spraay.Error? err
+function x402.read(status, headers, body) end
+
+--- Unjournaled: a lost answer is the caller's to care for.
+---@param offer table
+---@param wallet spraay.Wallet
+---@param policy { max: spraay.Amount, networks: string[]?, pay_to: string[]?, assets: table[]? }
+---@return string? header_name
+---@return string? value  or the message
+---@return spraay.Error? err
+function x402.pay(offer, wallet, policy) end
+
+---@class spraay
+---@field version string
+---@field wallet spraay.Wallets
+---@field x402 spraay.X402
+---@field null userdata  JSON's null
+local spraay = {}
+
+--- Touches neither disk nor network.
+---@param options? spraay.OpenOptions
+---@return spraay.Client? client
+---@return string? message
+---@return spraay.Error? err
+function spraay.open(options) end
+
+---@param amount spraay.Amount
+---@return spraay.Usdc? value
+---@return string? message
+---@return spraay.Error? err
+function spraay.usdc(amount) end
+
+---@param amounts spraay.Amount[]
+---@return spraay.Usdc? total
+---@return string? message
+---@return spraay.Error? err
+function spraay.sum(amounts) end
+
+--- Run fn and every task spawned inside to their ends.
+---@param fn function
+---@param ... any
+---@return any ...
+function spraay.run(fn, ...) end
+
+---@param fn function
+---@param ... any
+---@return spraay.Task
+function spraay.spawn(fn, ...) end
+
+---@param list (function|spraay.Task)[]
+---@return table results  false where one failed
+---@return table<integer, spraay.Error> errors
+function spraay.all(list) end
+
+---@param list any[]
+---@param options { limit: integer? }|nil
+---@param fn fun(item: any, index: integer): any
+---@return table results
+---@return table<integer, spraay.Error> errors
+---@overload fun(list: any[], fn: fun(item: any, index: integer): any): table, table
+function spraay.map(list, options, fn) end
+
+---@param list (function|spraay.Task)[]
+---@return any value
+---@return integer|string|nil index
+---@return spraay.Task[]|spraay.Error|nil left  tasks whose payment had left
+function spraay.first(list) end
+
+---@param seconds number
+---@param fn function
+---@param ... any
+---@return any ...
+function spraay.within(seconds, fn, ...) end
+
+---@param seconds number
+---@return true?
+---@return string? message
+---@return spraay.Error? err
+function spraay.sleep(seconds) end
+
+--- Once per frame.
+---@param seconds? number  begin nothing after so long
+---@return integer live  tasks that have not ended
+function spraay.update(seconds) end
+
+--- pcall that may be used around calls on every Lua.
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ...
+function spraay.pcall(fn, ...) end
+
+---@param driver "own"|"block"
+---@return true?
+---@return string? message
+---@return spraay.Error? err
+function spraay.use(driver) end
+
+--- Mark a table as a JSON array, so that {} is written as [].
+---@param list? table
+---@return table
+function spraay.array(list) end
+
+---@param value any
+---@return boolean
+function spraay.is_error(value) end
+
+return spraay

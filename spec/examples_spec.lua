@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: MIT
+-- Every example runs as a newcomer runs it, against a sandbox of its own, and what it says about
+-- money is held against the gateway's books.
+local sandbox = require "spec.support.sandbox"
+
+local box, folder
+
+--- Run an example with the sandbox's variables; its output and whether it ended well.
+local function run(name, arguments)
+  local command = ("cd %s && SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_OUT=%s/out " ..
+    "timeout 120 lua5.4 %s/examples/%s.lua %s 2>&1; echo \"status $?\""):format(folder, box.url, box.key, box.rpc,
+    folder, os.getenv "PWD", name, arguments or "")
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  local output, status = text:match "^(.*)status (%d+)%s*$"
+  return output, tonumber(status)
+end
+
+local function kind_of(path)
+  local pipe = assert(io.popen("file -b " .. path))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+local function files()
+  local pipe = assert(io.popen("find " .. folder .. "/out -type f | sort"))
+  local list = {}
+  for path in pipe:lines() do list[#list + 1] = path end
+  pipe:close()
+  return list
+end
+
+setup(function()
+  box = sandbox.start{}
+  local pipe = assert(io.popen "mktemp -d")
+  folder = pipe:read "*l"
+  pipe:close()
+end)
+
+teardown(function()
+  box:stop()
+  os.execute("rm -rf " .. folder)
+end)
+
+before_each(function()
+  box:reset()
+  os.execute("rm -rf " .. folder .. "/out")
+end)
+
+describe("examples/pipeline.lua", function()
+  it("saves pictures, a film and a sound, and its sum is the sum of the books", function()
+    local output, status = run "pipeline"
+    assert.equal(0, status, output)
+    local kinds = { ["PNG image"] = 0, ["WAVE audio"] = 0, ["video"] = 0, ["text"] = 0 }
+    for _, path in ipairs(files()) do
+      local kind = kind_of(path)
+      for word in pairs(kinds) do
+        if kind:find(word, 1, true) then kinds[word] = kinds[word] + 1 end
+      end
+    end
+    assert.equal(3, kinds["PNG image"])
+    assert.is_true(kinds["WAVE audio"] >= 1)
+    assert.is_true(kinds.video >= 1)
+    assert.is_true(kinds.text >= 1)
+    local sum = assert(output:match "sum%s+(%d+%.?%d*)", output)
+    local books = box:ledger()
+    assert.equal(("%.6f"):format(tonumber(sum)), books.total_usdc)
+    assert.is_true(books.count >= 12)
+  end)
+end)
+
+describe("examples", function()
+  local COST = { chat = "0.030000", images = "0.180000", video = "0.501000", voice = "0.050000", search = "0.020000",
+                 batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.026000",
+                 anywhere = "0.001000" }
+  for name, cost in pairs(COST) do
+    it(name .. ".lua runs and costs " .. cost, function()
+      local output, status = run(name)
+      assert.equal(0, status, output)
+      assert.equal(cost, box:ledger().total_usdc)
+    end)
+  end
+
+  it("are all in this list", function()
+    local pipe = assert(io.popen "ls examples")
+    for line in pipe:lines() do
+      local name = line:match "^(.*)%.lua$"
+      assert.truthy(name == "pipeline" or COST[name], line .. " is not run by this spec")
+    end
+    pipe:close()
+  end)
+end)
