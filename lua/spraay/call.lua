@@ -391,7 +391,7 @@ function call.perform(client, request)
   local text = raw.body or (raw.file and read_file(raw.file)) or ""
   return {
     body = decode_body(text), text = text, file = raw.file, payment = call.payment_of(raw),
-      status = raw.status,
+    status = raw.status,
     headers = raw.headers or {}, terms = raw.terms, atomic = raw.payment and raw.payment.atomic,
   }, handle
 end

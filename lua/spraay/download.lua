@@ -56,7 +56,7 @@ function download.fetch(url, config, directory)
     local transfer, message = engine.get():fetch {
       method = "GET", url = url, headers = { { "Accept", "*/*" } },
       connect_ms = config.core.connect_ms, idle_ms = config.core.idle_ms, total_ms = 3600000,
-        max_body = MEMORY_MAX,
+      max_body = MEMORY_MAX,
       spill_dir = directory, max_spill = FILE_MAX, user_agent = config.core.user_agent,
       proxy = config.core.proxy, ca_file = config.core.ca_file, resolve = config.core.resolve,
     }
@@ -99,12 +99,20 @@ local function publish(part, path)
   return cannot_write(path, why)
 end
 
+-- Make the missing folders of a path. Returns true, or nil, message, err.
+local function make_folder(path)
+  local folder = path:match "^(.+)/[^/]*$"
+  if not folder then return true end
+  local made, why = core.folder(folder)
+  if made then return true end
+  return cannot_write(path, why)
+end
+
 --- Write a file whole or not at all; missing folders are made. Returns the path, or nil, message, err.
 function download.write(path, data)
-  local part, folder = path .. ".part", path:match "^(.+)/[^/]*$"
-  local made, made_why = true, nil
-  if folder then made, made_why = core.folder(folder) end
-  if not made then return cannot_write(path, made_why) end
+  local made, message, err = make_folder(path)
+  if not made then return nil, message, err end
+  local part = path .. ".part"
   local file, why = io.open(part, "wb")
   if not file then return cannot_write(path, why) end
   local written, write_why = file:write(data)
@@ -144,7 +152,10 @@ function download.save(urls, path, config)
   local paths, used = {}, {}
   for i, url in ipairs(urls) do
     local target = path:sub(-1) == "/" and path .. name_of(url, i, used) or numbered(path, i)
-    local data, message, err = download.fetch(url, config, target:match("^(.*/)[^/]*$") or ".")
+    local made, data, message, err
+    made, message, err = make_folder(target)   -- before the fetch: what is large is spilled there
+    if not made then return nil, message, err end
+    data, message, err = download.fetch(url, config, target:match("^(.*/)[^/]*$") or ".")
     if err then
       if #paths > 0 then err.results = paths end
       return nil, message, err

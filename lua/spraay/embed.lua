@@ -152,21 +152,26 @@ end
 
 -- One error for a list of which some inputs failed.
 local function joined_error(total, vectors, failures, payments)
-  local failed, first, results = 0, nil, {}
+  local failed, first, lost, results = 0, nil, false, {}
   for i = 1, total do
     results[i] = vectors[i] or false
     if failures[i] then
       failed, first = failed + 1, first or failures[i]
+      lost = lost or failures[i].code == "paid_lost" or failures[i].counted
     end
   end
   local paid, amount = joined_money(failures, total, payments)
-  local hint = paid ~= "no"
-    and "Make the same call again: what was paid for is restored, and only the rest is bought" or first.hint
+  local hint = first.hint
+  if lost then
+    hint = "What was delivered is in err.results; { again = true } buys the whole list anew"
+  elseif paid ~= "no" then
+    hint = "Make the same call again: what was paid for is restored, and only the rest is bought"
+  end
   return errors.fail {
     kind = first.kind, code = first.code, status = first.status, errors = failures, results = results,
     message = ("%d of %d inputs got no vector; the first: %s"):format(failed, total, tostring(first.message)),
     paid = paid, amount = amount, until_ = first.until_, expect = first.expect,
-      retry_after = first.retry_after,
+    retry_after = first.retry_after,
     purchase = first.purchase, hint = hint,
   }
 end

@@ -52,7 +52,7 @@ local function billing_of(body)
     charged = exact(json.get(billing, "charged")), balance = exact(json.get(billing, "balanceRemaining")),
     base_price = exact(json.get(billing, "basePrice")), discount = json.get(billing, "discount"),
     job_number = json.get(billing, "jobNumber"), status = json.get(billing, "accountStatus"),
-      original = billing,
+    original = billing,
   }
 end
 
@@ -212,11 +212,11 @@ local function deposit(client, given, opts)
   end
   local account = new_account(client, {
     id = id:upper(), depositor = json.get(row, "depositor") or depositor, payment = answer.payment,
-      body = answer.body,
+    body = answer.body,
     deposited = exact(json.get(row, "depositAmount")),
-      balance_at_deposit = exact(json.get(row, "balanceRemaining")),
+    balance_at_deposit = exact(json.get(row, "balanceRemaining")),
     tier = json.get(row, "tier"), discount = json.get(row, "discount"),
-      expires_at = json.get(row, "expiresAt"),
+    expires_at = json.get(row, "expiresAt"),
   })
   call.hand_over(handle)
   return account
@@ -405,7 +405,7 @@ local function balance(self, opts)
   self.depositor = self.depositor or json.get(body, "depositor")
   return result.new {
     client = self.client, body = body, payment = answer.payment,
-      balance = exact(json.get(body, "balanceRemaining")),
+    balance = exact(json.get(body, "balanceRemaining")),
     deposited = exact(json.get(body, "depositAmount")), used = exact(json.get(body, "totalUsed")),
     job_count = json.get(body, "jobCount"), expires_at = json.get(body, "expiresAt"),
     summary_ = ("%s: %s USDC left"):format(self.id, exact(json.get(body, "balanceRemaining")) or "?"),
@@ -445,13 +445,13 @@ local function history(self, given, opts)
       type = json.get(row, "jobType"), model = json.get(row, "model"), label = json.get(row, "modelLabel"),
       base_price = exact(json.get(row, "basePrice")), charged = exact(json.get(row, "effectivePrice")),
       balance_before = exact(json.get(row, "balanceBefore")),
-        balance_after = exact(json.get(row, "balanceAfter")),
+      balance_after = exact(json.get(row, "balanceAfter")),
       timestamp = json.get(row, "timestamp"),
     }
   end
   return result.new { client = self.client, body = body, payment = answer.payment, entries = entries,
     balance = exact(json.get(body, "balanceRemaining")),
-      summary_ = ("%s: %d jobs"):format(self.id, #entries) }
+    summary_ = ("%s: %d jobs"):format(self.id, #entries) }
 end
 
 --- The jobs run on the account, newest first: result.entries, exact. { limit = 50 }
@@ -484,7 +484,7 @@ local function refund(self, opts)
   local refunded = exact(json.get(part, "refundAmount"))
   return result.new { client = self.client, body = answer.body, payment = answer.payment, refunded = refunded,
     used = exact(json.get(part, "totalUsed")),
-      summary_ = ("%s: %s USDC refunded"):format(self.id, refunded or "?") }
+    summary_ = ("%s: %s USDC refunded"):format(self.id, refunded or "?") }
 end
 
 --- Give the rest back: result.refunded. The ledger's gateway only closes the account; nothing moves on a

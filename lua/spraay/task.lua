@@ -393,7 +393,7 @@ function task.within(seconds, fn, ...)
   if me then me.children = { child } end
   local why = wait.until_ {
     poll = function() return child.finished end, on = child.waiters, at = engine.now() + seconds,
-      finishing = true,
+    finishing = true,
   }
   if me then me.children = outer end
   if why == "ready" then return outcome(child) end

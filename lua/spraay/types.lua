@@ -209,8 +209,15 @@ local Client = {}
 ---@return spraay.Error? err
 function Client:chat(arguments, options) end
 
+---@class spraay.ImageArguments
+---@field prompt string
+---@field model string?
+---@field width integer?  1024 unless told
+---@field height integer?  1024 unless told
+---@field num_outputs integer?  1 unless told
+
 --- 0.03 USDC. A job when the image takes longer than the gateway waits.
----@param arguments string|{ prompt: string, model: string?, width: integer?, height: integer?, num_outputs: integer? }
+---@param arguments string|spraay.ImageArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result|spraay.Job|nil result
 ---@return string? message
@@ -553,11 +560,18 @@ function Session:step(status, headers, body) end
 ---@return "aborted"|"detached"|"done"
 function Session:cancel() end
 
+---@class spraay.SessionRequest
+---@field url string  or a path of the gateway
+---@field method string?  GET unless told
+---@field headers table<string, string>?
+---@field body table|string|nil  a table is sent as JSON
+---@field content_type string?
+
 ---@class spraay.X402
 local x402 = {}
 
 ---@param client spraay.Client
----@param request { method: string?, url: string, headers: table?, body: table|string|nil, content_type: string? }
+---@param request spraay.SessionRequest
 ---@param options? spraay.CallOptions
 ---@return spraay.Session? session
 ---@return string? message
@@ -575,12 +589,12 @@ function x402.read(status, headers, body) end
 
 --- Unjournaled: a lost answer is the caller's to care for.
 ---@param offer table
----@param wallet spraay.Wallet
+---@param with spraay.Wallet
 ---@param policy { max: spraay.Amount, networks: string[]?, pay_to: string[]?, assets: table[]? }
 ---@return string? header_name
 ---@return string? value  or the message
 ---@return spraay.Error? err
-function x402.pay(offer, wallet, policy) end
+function x402.pay(offer, with, policy) end
 
 ---@class spraay
 ---@field version string

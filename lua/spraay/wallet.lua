@@ -21,7 +21,7 @@ local failed
 local function fail(message, hint, code)
   local none, sentence, err = errors.fail {
     kind = code == "unsupported" and "usage" or "wallet", code = code or "argument", message = message,
-      hint = hint,
+    hint = hint,
   }
   failed = err
   return none, sentence, err

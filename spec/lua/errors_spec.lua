@@ -21,8 +21,8 @@ describe("an error's sentence", function()
   it("says how long money may still move, and what is likely", function()
     local err = errors.new { kind = "timeout", message = "no answer", paid = "maybe", amount = "0.030000",
       until_ = 1700000096, expect = "no" }
-    assert.equal("no answer. 0.030000 USDC may have been paid (open until 22:14:56 UTC); most likely it was not.",
-      tostring(err))
+    assert.equal("no answer. 0.030000 USDC may have been paid (open until 22:14:56 UTC); "
+      .. "most likely it was not.", tostring(err))
     err.expect = "yes"
     assert.truthy(tostring(err):find("most likely it was.", 1, true))
   end)

@@ -230,6 +230,7 @@ function Call:answer(status, _, body)
     failed(self, { status = status, body = body,
       error = { kind = "gateway", message = "the gateway answered " .. status } })
   end
+  return true
 end
 
 function Call:lost(why)

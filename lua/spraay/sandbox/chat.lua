@@ -30,6 +30,8 @@ local LINES = {
   "%s reflected in still water",
 }
 
+local TITLES = { "%s in winter", "What %s knew", "Nights at %s", "%s, remembered", "The keeper of %s" }
+
 local NUMBERS = { one = 1, two = 2, three = 3, four = 4, five = 5, six = 6, seven = 7, eight = 8,
                   nine = 9, ten = 10, twelve = 12 }
 -- "in two sentences", "ten seconds": how long, not how many.
@@ -88,6 +90,9 @@ local function compose(prompt)
   end
   if prompt:find("JSON", 1, true) then
     return json.encode{ answer = pick(seed, 2, MIDDLES), subject = about }
+  end
+  if prompt:lower():find("%f[%a]title%f[%A]") then      -- "give it a title"
+    return (pick(seed, 4, TITLES):format(about):gsub("^%l", string.upper))
   end
   return table.concat({ pick(seed, 1, OPENINGS):format(about), pick(seed, 2, MIDDLES),
                         pick(seed, 3, ENDINGS) }, " ")

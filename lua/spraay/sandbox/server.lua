@@ -28,7 +28,7 @@ local function header_table(headers)
   return out
 end
 
--- The body, or what the parser says about it.
+-- The body, or what the parser says about it; neither when the client left in the middle of it.
 ---@return table? body
 ---@return table? refusal
 local function read_body(stream, headers, ours)
@@ -42,11 +42,14 @@ local function read_body(stream, headers, ours)
   if length and length > 0 or headers["transfer-encoding"] then
     text = stream:get_body_chars(limit + 1, READ_SECONDS) or ""
   end
+  if length and #text < length then return nil end
   if #text > limit then return nil, transport.too_large() end
   if not is_json then return {} end
   return transport.parse(text)
 end
 
+---@return table? request
+---@return boolean? cut  true: the client left in the middle of the body
 local function read_request(stream, origin)
   local raw = stream:get_headers(READ_SECONDS)
   if not raw then return nil end
@@ -61,6 +64,7 @@ local function read_request(stream, origin)
   local _, peer = stream:peername()
   request.ip = (headers["x-forwarded-for"] or ""):match("^%s*([^,%s]+)") or peer
   request.body, request.refusal = read_body(stream, headers, path:find("^/_sandbox/") ~= nil)
+  if not request.body and not request.refusal then return nil, true end
   return request
 end
 
@@ -108,6 +112,16 @@ local function take_socket(stream)
     socket:setmode("b", "bn")
   end
   return socket
+end
+
+-- Be done with a connection whose request was not read to its end. lua-http must not see that end:
+-- a body that breaks off sends its own shutdown round in circles for ever.
+local function abandon(stream)
+  for _ = 1, 64 do                   -- read on for a while, so that closing does not reset the answer
+    if not stream.connection.socket or not stream:get_next_chunk(1) then break end
+  end
+  local socket = take_socket(stream)
+  if socket then socket:close() end
 end
 
 local wire = {}
@@ -203,20 +217,22 @@ function server.listen(sandbox, options)
   local function onstream(_, stream)
     stream.connection:setmaxline(MAX_LINE)
     if dropped(sandbox, stream) then return end
-    local request = read_request(stream, sandbox.origin)
-    if not request then return end
+    local request, cut = read_request(stream, sandbox.origin)
+    if cut then return abandon(stream) end
+    if not request then return end           -- lua-http says 400 by itself
     local ok, response = pcall(sandbox.respond, sandbox, request)
     if not ok then                           -- a bug of ours: say so, on both ends
       if options.on_error then options.on_error(tostring(response)) end
       response = reply.json(500, { error = "sandbox: " .. tostring(response) })
     end
     deliver(stream, request, response, sandbox.clock:http_date())
+    if request.refusal then abandon(stream) end
   end
   local listener, why = http_server.listen{
     host = sandbox.host, port = options.port or 0, tls = false, version = 1.1, reuseaddr = true,
     onstream = onstream,
     onerror = function(_, context, op, err)
-      if not options.on_error then return end
+      if not options.on_error or op == "get_next_incoming_stream" or op == "wrap" then return end
       options.on_error(("%s on %s: %s"):format(op, tostring(context), tostring(err)))
     end,
   }
