@@ -139,6 +139,12 @@ describe("compute", function()
       end
     end)
 
+    it("gives a short line where a title is asked for", function()
+      local content = ask("A title for a film about the lighthouse, please").choices[1].message.content
+      assert.is_true(#content < 40)
+      assert.truthy(content:lower():find "lighthouse")
+    end)
+
     it("gives a JSON list where one is asked for", function()
       local content = ask("Answer with a JSON array of 3 scenes").choices[1].message.content
       assert.equal(3, #cjson.decode(content))

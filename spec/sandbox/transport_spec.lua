@@ -165,3 +165,32 @@ describe("the free routes", function()
     assert.equal(box.url .. "/.well-known/x402.json", answer.headers.location)
   end)
 end)
+
+describe("clients that leave in the middle", function()
+  local cqueues_socket = require "cqueues.socket"
+  local box
+
+  setup(function() box = sandbox.start() end)
+  teardown(function() box:stop() end)
+
+  -- A body that breaks off once sent lua-http's shutdown round in circles: the process burned a
+  -- whole core and answered nobody.
+  for name, text in pairs{
+    ["of a line"] = "POST " .. CHAT, ["of the headers"] = "GET /health HTTP/1.1\r\nhost: a",
+    ["of a body"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+      .. "content-length: 500\r\n\r\n{",
+    ["of a body that is too large"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\n"
+      .. "content-type: application/json\r\ncontent-length: 500000\r\n\r\n{",
+    ["of a chunk"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+      .. "transfer-encoding: chunked\r\n\r\n5\r\n{",
+    ["of nothing sensible"] = "hello?\r\n\r\n",
+  } do
+    it(name .. " do not disturb the others", function()
+      local socket = assert(cqueues_socket.connect("127.0.0.1", box.url:match ":(%d+)$"))
+      socket:setmode("b", "bn")
+      socket:xwrite(text)
+      socket:close()
+      assert.equal(200, assert(box:request("GET", "/health", { seconds = 5 })).status)
+    end)
+  end
+end)
