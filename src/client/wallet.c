@@ -26,6 +26,7 @@ struct spraay_wallet {
     char address[43];
     const char *source;    /* static */
     spraay_secret *key;    /* 32 bytes; NULL when elsewhere or closed */
+    spraay_secp_signer *signer; /* holds no secret; there while the key is */
     spraay_secret *marker; /* 32 bytes: the HMAC key of purchase marks */
     bool outside;
     unsigned refs;
@@ -43,7 +44,7 @@ static void explain(char why[SPRAAY_WALLET_WHY], const char *fmt, ...)
 static void wallet_free(spraay_wallet *w)
 {
     if (w == NULL) return;
-    spraay_secret_free(w->key);
+    spraay_wallet_close(w);
     spraay_secret_free(w->marker);
     free(w);
 }
@@ -74,6 +75,7 @@ static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *
     }
     w->key = key;
     err = spraay_secp_pubkey(pub, NULL, spraay_secret_bytes(key));
+    if (err == SPRAAY_OK) err = spraay_secp_signer_new(&w->signer, spraay_secret_bytes(key));
     if (err == SPRAAY_OK)
         err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, spraay_secret_bytes(key), 32, NULL, 0, label,
                                  sizeof label - 1);
@@ -259,7 +261,9 @@ void spraay_wallet_unref(spraay_wallet *w)
 void spraay_wallet_close(spraay_wallet *w)
 {
     spraay_secret_free(w->key);
+    spraay_secp_signer_free(w->signer);
     w->key = NULL;
+    w->signer = NULL;
 }
 
 const char *spraay_wallet_address(const spraay_wallet *w)
@@ -285,7 +289,7 @@ bool spraay_wallet_is_throwaway(const spraay_wallet *w)
 spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32])
 {
     if (w->key == NULL) return SPRAAY_STATE;
-    return spraay_secp_sign(sig65, digest32, spraay_secret_bytes(w->key));
+    return spraay_secp_signer_sign(sig65, w->signer, digest32, spraay_secret_bytes(w->key));
 }
 
 static spraay_err put_field(spraay_buf *b, const void *p, size_t n)
