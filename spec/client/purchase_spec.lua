@@ -5,21 +5,7 @@ local exchange = require "spec.support.exchange"
 local core = require "spraay.core"
 
 local drive, lost, unsent, plain = exchange.drive, exchange.lost, exchange.unsent, exchange.plain
-
---- The nonces of the paid requests, each once, in order.
-local function nonces(...)
-  local seen, list = {}, {}
-  for _, sent in ipairs{ ... } do
-    for _, one in ipairs(sent) do
-      local nonce = one.authorization and one.authorization.nonce
-      if nonce and not seen[nonce] then
-        seen[nonce] = true
-        list[#list + 1] = nonce
-      end
-    end
-  end
-  return list
-end
+local nonces = exchange.nonces
 
 local function result(call)
   local r = call:result()
@@ -205,7 +191,7 @@ describe("a lost answer", function()
     local first = gateway:call{ total_ms = 300 }
     local a = drive(first, { gateway:challenge(), lost() })
     result(first)
-    local second = gateway:call{ clock_offset = 300 + 3600 + 10 }
+    local second = gateway:call{ clock_offset = 300 + 3600 + 10, boot_offset = 300 + 3600 + 10 }
     local b = drive(second, { gateway:challenge(), gateway:answer() })
     result(second)
     assert.equal(2, #nonces(a, b))

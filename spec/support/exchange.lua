@@ -104,7 +104,7 @@ function exchange.settle(call)
 end
 
 --- The decoded payment of a request, and its raw header.
-local function payment_of(request)
+function exchange.payment_of(request)
   for _, pair in ipairs(request.headers) do
     if pair[1] == "PAYMENT-SIGNATURE" or pair[1] == "X-PAYMENT" then
       local text = core.base64_decode(pair[2])
@@ -120,7 +120,7 @@ function exchange.drive(call, script)
   for _, step in ipairs(script) do
     if exchange.settle(call) ~= "send" then return sent end
     local request = call:request()
-    local payment, raw, text = payment_of(request)
+    local payment, raw, text = exchange.payment_of(request)
     sent[#sent + 1] = { paid = request.paid, payment = payment, header = raw, text = text, url = request.url,
                         authorization = payment and payment.payload.authorization, body = request.body }
     if step.lost then call:lost(step.lost)
@@ -129,6 +129,21 @@ function exchange.drive(call, script)
   end
   exchange.settle(call)
   return sent
+end
+
+--- The nonces of the paid requests in some lists of `drive`, each once, in order.
+function exchange.nonces(...)
+  local seen, list = {}, {}
+  for _, sent in ipairs{ ... } do
+    for _, one in ipairs(sent) do
+      local nonce = one.authorization and one.authorization.nonce
+      if nonce and not seen[nonce] then
+        seen[nonce] = true
+        list[#list + 1] = nonce
+      end
+    end
+  end
+  return list
 end
 
 return exchange

@@ -6,9 +6,12 @@
 #include "bind/client.h"
 #include "codec/hex.h"
 
-#define CALL "spraay.call"
+#define CALL       "spraay.call"
+#define OFFSET_MAX 10000000000 /* seconds: three centuries */
 
-struct call_box { spraay_call *c; };
+struct call_box {
+    spraay_call *c;
+};
 
 static spraay_call *check(lua_State *L)
 {
@@ -184,15 +187,16 @@ static int call_request(lua_State *L)
     lua_createtable(L, (int)o.n_headers + 1, 0);
     for (size_t i = 0; i < o.n_headers; i++) add_pair(L, (int)i + 1, o.headers[i]);
     if (o.header_name != NULL)
-        add_pair(L, (int)o.n_headers + 1,
-                 (spraay_field){ spraay_slice_from(o.header_name), o.header_value });
+        add_pair(L, (int)o.n_headers + 1, (spraay_field){ spraay_slice_from(o.header_name), o.header_value });
     lua_setfield(L, -2, "headers");
     lua_pushboolean(L, o.header_name != NULL);
     lua_setfield(L, -2, "paid");
     return 1;
 }
 
-struct headers_box { spraay_headers h; };
+struct headers_box {
+    spraay_headers h;
+};
 
 static int headers_gc(lua_State *L)
 {
@@ -214,32 +218,61 @@ static struct headers_box *push_headers(lua_State *L)
     return box;
 }
 
-/* call:answer(status, headers, body): what came back; headers as a list of { name, value }. */
+static bool text_at(lua_State *L, int i, spraay_slice *s)
+{
+    if (lua_type(L, i) != LUA_TSTRING) return false;
+    s->p = lua_tolstring(L, i, &s->n);
+    return true;
+}
+
+/* A list of { name, value } at index i; what is wrong with it, or NULL. */
+static const char *read_headers(lua_State *L, int i, spraay_headers *h)
+{
+    size_t n;
+
+    if (lua_type(L, i) != LUA_TTABLE) return "its headers are no list";
+    n = spr_rawlen(L, i);
+    for (size_t k = 1; k <= n; k++) {
+        spraay_slice name = { "", 0 }, value = { "", 0 };
+        lua_rawgeti(L, i, (int)k);
+        if (lua_type(L, -1) != LUA_TTABLE) return "its headers are no list of pairs";
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        if (!text_at(L, -2, &name) || !text_at(L, -1, &value)) return "its headers are no list of pairs of strings";
+        if (spraay_headers_add(h, name, value) != SPRAAY_OK) return "its headers are too large";
+        lua_pop(L, 3);
+    }
+    return NULL;
+}
+
+/* call:answer(status, headers, body): what came back; headers as a list of { name, value }. An answer that
+ * cannot be read is a lost one: it raises nothing, for the payment is out and must not be sent again.
+ * True, or nil and what is wrong. */
 static int call_answer(lua_State *L)
 {
     spraay_call *c = check(L);
-    int64_t status = bind_check_int(L, 2, 100, 999);
-    spraay_slice body = lua_isnoneornil(L, 4) ? (spraay_slice){ "", 0 } : bind_check_string(L, 4);
+    char why[96];
+    const char *wrong = NULL;
+    spraay_slice body = { "", 0 };
     struct headers_box *box;
-    size_t n;
+    int64_t status = 0;
 
-    luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 4);
     box = push_headers(L);
-    n = spr_rawlen(L, 3);
-    for (size_t i = 1; i <= n; i++) {
-        spraay_err err;
-        lua_rawgeti(L, 3, (int)i);
-        luaL_checktype(L, -1, LUA_TTABLE);
-        lua_rawgeti(L, -1, 1);
-        lua_rawgeti(L, -2, 2);
-        err = spraay_headers_add(&box->h, bind_check_string(L, lua_gettop(L) - 1), bind_check_string(L, lua_gettop(L)));
-        if (err != SPRAAY_OK) return bind_fail(L, err);
-        lua_pop(L, 3);
+    if (!spr_isinteger(L, 2, &status) || status < 100 || status > 999)
+        wrong = "its status is no status";
+    else if (!lua_isnil(L, 4) && !text_at(L, 4, &body))
+        wrong = "its body is no string";
+    else
+        wrong = read_headers(L, 3, &box->h);
+    if (wrong == NULL) {
+        spraay_call_feed(c, (long)status, &box->h, body);
+        lua_pushboolean(L, 1);
+        return 1;
     }
-    spraay_call_feed(c, (long)status, &box->h, body);
-    lua_pushboolean(L, 1);
-    return 1;
+    (void)snprintf(why, sizeof why, "the answer cannot be read: %s", wrong);
+    spraay_call_feed_break(c, true, why);
+    return bind_fail_text(L, SPRAAY_SYNTAX, why);
 }
 
 /* call:lost(why[, unsent]): no answer came. 'unsent': the transport swears that no byte left. */
@@ -352,15 +385,32 @@ static int call_gc(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = { { "state", call_state },           { "terms", call_terms },
-                                    { "approve", call_approve },       { "typed_data", call_typed_data },
-                                    { "signature", call_signature },   { "request", call_request },
-                                    { "answer", call_answer },         { "lost", call_lost },
-                                    { "cancel", call_cancel },         { "result", call_result },
-                                    { "taken", call_taken },           { "committed", call_committed },
+static const luaL_Reg methods[] = { { "state", call_state },
+                                    { "terms", call_terms },
+                                    { "approve", call_approve },
+                                    { "typed_data", call_typed_data },
+                                    { "signature", call_signature },
+                                    { "request", call_request },
+                                    { "answer", call_answer },
+                                    { "lost", call_lost },
+                                    { "cancel", call_cancel },
+                                    { "result", call_result },
+                                    { "taken", call_taken },
+                                    { "committed", call_committed },
                                     { "close", call_gc },
                                     { NULL, NULL } };
 static const luaL_Reg meta[] = { { "__gc", call_gc }, { NULL, NULL } };
+
+/* Seconds that a clock is ahead; no more than a clock can show. */
+static int64_t offset(lua_State *L, const char *key)
+{
+    int64_t s = 0;
+
+    if (bind_field(L, 2, key) != LUA_TNIL && (!spr_isinteger(L, -1, &s) || s < -OFFSET_MAX || s > OFFSET_MAX))
+        luaL_error(L, "%s: expected whole seconds", key);
+    lua_pop(L, 1);
+    return s;
+}
 
 int bind_client_call(lua_State *L)
 {
@@ -399,9 +449,8 @@ int bind_client_call(lua_State *L)
     lua_pop(L, 1);
     r.total_ms = bind_number(L, 2, "total_ms", 0, 86400000);
     r.max_body = (size_t)bind_number(L, 2, "max_body", 0, (int64_t)1 << 40);
-    if (bind_field(L, 2, "clock_offset") != LUA_TNIL && !spr_isinteger(L, -1, &r.wall_offset_s))
-        return luaL_error(L, "clock_offset: expected whole seconds");
-    lua_pop(L, 1);
+    r.wall_offset_s = offset(L, "clock_offset");
+    r.boot_offset_s = offset(L, "boot_offset");
 
     err = spraay_call_new(&box->c, client, &r);
     if (err != SPRAAY_OK) return bind_fail(L, err);

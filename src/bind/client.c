@@ -7,12 +7,16 @@
 #include "bind/engine.h"
 #include "bind/wallet.h"
 
-#define CLIENT "spraay.client"
-#define HUB    "spraay.hub"
+#define CLIENT   "spraay.client"
+#define HUB      "spraay.hub"
 #define LIST_MAX 256
 
-struct client_box { spraay_client *c; };
-struct hub_box { spraay_hub *h; };
+struct client_box {
+    spraay_client *c;
+};
+struct hub_box {
+    spraay_hub *h;
+};
 
 /* ---- fields of a table; what they return lives as long as the table keeps it ---- */
 
@@ -127,7 +131,8 @@ static const spraay_asset *assets(lua_State *L, int i, size_t *n)
         list[k].symbol = bind_text(L, -1, "symbol");
         list[k].decimals = (unsigned)bind_number(L, -1, "decimals", 6, 36);
         if (list[k].symbol == NULL) list[k].symbol = "tokens";
-        if (list[k].network == NULL || list[k].asset == NULL) luaL_error(L, "assets: network and asset are needed");
+        if (list[k].network == NULL || list[k].asset == NULL)
+            luaL_error(L, "assets: network and asset are needed");
         lua_pop(L, 1);
     }
     return list;
@@ -241,10 +246,9 @@ static int client_spent(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg client_methods[] = { { "call", bind_client_call },
-                                           { "spent", client_spent },
-                                           { "close", client_gc },
-                                           { NULL, NULL } };
+static const luaL_Reg client_methods[] = {
+    { "call", bind_client_call }, { "spent", client_spent }, { "close", client_gc }, { NULL, NULL }
+};
 static const luaL_Reg client_meta[] = { { "__gc", client_gc }, { NULL, NULL } };
 
 static int l_client(lua_State *L)
@@ -283,6 +287,7 @@ static int l_client(lua_State *L)
     cfg.budget = bind_text(L, 2, "budget");
     cfg.run = bind_text(L, 2, "run");
     cfg.scope = bind_text(L, 2, "scope");
+    if (bind_field(L, 2, "previous") != LUA_TNIL) cfg.previous = bind_check_client(L, lua_gettop(L));
     cfg.proxy = bind_text(L, 2, "proxy");
     cfg.ca_file = bind_text(L, 2, "ca_file");
     cfg.user_agent = bind_text(L, 2, "user_agent");

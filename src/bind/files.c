@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The one thing about files that plain Lua cannot do: make a folder. */
-#define _XOPEN_SOURCE 700
-
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +24,8 @@ static int l_folder(lua_State *L)
         if (mkdir(at, 0777) != 0 && errno != EEXIST) return bind_fail_text(L, SPRAAY_IO, strerror(errno));
         at[i] = path.p[i];
     }
-    if (stat(at, &s) != 0 || !S_ISDIR(s.st_mode)) return bind_fail_text(L, SPRAAY_IO, "it is a file, not a folder");
+    if (stat(at, &s) != 0 || !S_ISDIR(s.st_mode))
+        return bind_fail_text(L, SPRAAY_IO, "it is a file, not a folder");
     lua_pushboolean(L, 1);
     return 1;
 }

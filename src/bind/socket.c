@@ -19,7 +19,4 @@ static int l_socket_reset(lua_State *L)
 }
 
 extern const luaL_Reg bind_socket[];
-const luaL_Reg bind_socket[] = {
-    { "socket_reset", l_socket_reset },
-    { NULL, NULL }
-};
+const luaL_Reg bind_socket[] = { { "socket_reset", l_socket_reset }, { NULL, NULL } };

@@ -6,7 +6,9 @@
 
 #define WALLET "spraay.wallet"
 
-struct wallet_box { spraay_wallet *w; };
+struct wallet_box {
+    spraay_wallet *w;
+};
 
 static struct wallet_box *check(lua_State *L, int i)
 {
@@ -87,8 +89,10 @@ static int wallet_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = { { "address", wallet_address }, { "source", wallet_source },
-                                    { "kind", wallet_kind },       { "close", wallet_close },
+static const luaL_Reg methods[] = { { "address", wallet_address },
+                                    { "source", wallet_source },
+                                    { "kind", wallet_kind },
+                                    { "close", wallet_close },
                                     { NULL, NULL } };
 static const luaL_Reg meta[] = { { "__gc", wallet_gc }, { "__tostring", wallet_tostring }, { NULL, NULL } };
 

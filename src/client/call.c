@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls: what a caller holds while a flight is under way; see client/client.h. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +11,6 @@
 #include "core/time.h"
 #include "crypto/random.h"
 #include "crypto/sha256.h"
-
-static char *copy(const char *text, bool *ok)
-{
-    char *c;
-
-    if (text == NULL) return NULL;
-    c = malloc(strlen(text) + 1);
-    if (c == NULL)
-        *ok = false;
-    else
-        strcpy(c, text);
-    return c;
-}
 
 /* method, url and body, so that two different requests never hash alike. */
 static spraay_err hash_request(spraay_flight *f)
@@ -58,17 +46,28 @@ static bool may_pay(const spraay_client *c, const char *origin)
     return false;
 }
 
+/* A request carries one payment, and it is on record. */
+static bool is_payment(spraay_slice name)
+{
+    return spraay_slice_eq_str_nocase(name, "PAYMENT-SIGNATURE") || spraay_slice_eq_str_nocase(name, "X-PAYMENT");
+}
+
 /* The client's headers go to its gateway only: an API key is nobody else's business. */
 static spraay_err copy_fields(spraay_flight *f, const spraay_call_request *r)
 {
     const spraay_client *c = f->client;
     size_t own = strcmp(f->origin, c->gateway) == 0 ? c->n_headers : 0;
     spraay_field *all = malloc((own + r->n_headers + 1) * sizeof *all);
-    bool ok = true;
+    bool ok = true, ours = false;
 
     if (all == NULL) return SPRAAY_NOMEM;
     for (size_t i = 0; i < own; i++) all[i] = c->headers[i];
     for (size_t i = 0; i < r->n_headers; i++) all[own + i] = r->headers[i];
+    for (size_t i = 0; i < own + r->n_headers; i++) ours = ours || is_payment(all[i].name);
+    if (ours) {
+        free(all);
+        return SPRAAY_UNSUPPORTED;
+    }
     f->n_headers = own + r->n_headers;
     f->headers = spraay_fields_copy(all, f->n_headers, &ok);
     free(all);
@@ -102,16 +101,17 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
     spraay_session_config cfg;
     spraay_err err;
 
-    f->method = copy(r->method, &ok);
-    f->price = copy(r->price, &ok);
-    f->max = copy(r->max, &ok);
-    f->purchase_name = copy(r->purchase, &ok);
-    f->scope = copy(r->scope, &ok);
-    f->step = copy(r->step, &ok);
+    f->method = spraay_text_copy(r->method, &ok);
+    f->price = spraay_text_copy(r->price, &ok);
+    f->max = spraay_text_copy(r->max, &ok);
+    f->purchase_name = spraay_text_copy(r->purchase, &ok);
+    f->scope = spraay_text_copy(r->scope, &ok);
+    f->step = spraay_text_copy(r->step, &ok);
     if (!ok) return SPRAAY_NOMEM;
     f->again = r->again;
     f->external = r->external;
     f->wall_offset_s = r->wall_offset_s;
+    f->boot_offset_s = r->boot_offset_s;
     f->max_body = r->max_body ? r->max_body : SPRAAY_BODY_MAX_BYTES;
     f->total_ms = r->total_ms ? r->total_ms : c->total_ms;
     spraay_buf_init(&f->body, (size_t)1 << 40);
@@ -136,7 +136,8 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
         .quote = r->quote,
         .ask = r->ask,
         .claims = r->cls != SPRAAY_CLASS_FREE && c->wallet != NULL,
-        .cls = r->cls,
+        /* A name makes even a look one purchase: it is not looked for anew. */
+        .cls = r->purchase != NULL && r->cls == SPRAAY_CLASS_LOOK ? SPRAAY_CLASS_REPEAT : r->cls,
         .probe_safe = strcmp(f->method, "GET") == 0 || r->price != NULL || r->cls == SPRAAY_CLASS_REPEAT ||
                       r->cls == SPRAAY_CLASS_LOOK,
         .retries = c->retries,
@@ -167,14 +168,17 @@ spraay_err spraay_call_new(spraay_call **out, spraay_client *client, const spraa
     spraay_err err;
 
     *out = NULL;
-    if (c == NULL || f == NULL) {
+    if (c == NULL || f == NULL || !spraay_engine_usable(client->hub->engine)) {
+        err = c == NULL || f == NULL ? SPRAAY_NOMEM : SPRAAY_STATE;
         free(c);
         free(f);
-        return SPRAAY_NOMEM;
+        return err;
     }
     f->refs = 1;
     f->hub = client->hub;
     spraay_hub_ref(f->hub);
+    f->engine = f->hub->engine;
+    spraay_engine_hold(f->engine);
     f->client = client;
     client->refs++;
     err = fill(f, r);
@@ -190,7 +194,7 @@ spraay_err spraay_call_new(spraay_call **out, spraay_client *client, const spraa
     f->hub->flights = f;
     spraay_flight_ref(f); /* the list's */
     spraay_timer_init(&c->deadline, expired, c);
-    spraay_engine_timer_set(f->hub->engine, &c->deadline, f->session.cfg.deadline_ms);
+    spraay_engine_timer_set(f->engine, &c->deadline, f->session.cfg.deadline_ms);
     *out = c;
     spraay_flight_pump(f);
     return SPRAAY_OK;
@@ -203,7 +207,7 @@ static void let_go(spraay_call *c, const char *kind, const char *code, const cha
 
     if (f == NULL) return;
     c->flight = NULL;
-    spraay_engine_timer_clear(f->hub->engine, &c->deadline);
+    spraay_engine_timer_clear(f->engine, &c->deadline);
     if (f->call == c) {
         bool over = f->session.want == SPRAAY_WANT_NOTHING;
         spraay_flight_leave(f, kind, code, why);
@@ -228,7 +232,7 @@ spraay_call_state_t spraay_call_state(const spraay_call *c)
     case SPRAAY_WANT_NOTHING: return SPRAAY_CALL_DONE;
     case SPRAAY_WANT_APPROVAL: return SPRAAY_CALL_APPROVE;
     case SPRAAY_WANT_SIGNATURE:
-        return spraay_wallet_is_outside(f->client->wallet) && !f->asked ? SPRAAY_CALL_SIGN : SPRAAY_CALL_RUNNING;
+        return f->shown ? SPRAAY_CALL_SIGN : SPRAAY_CALL_RUNNING;
     case SPRAAY_WANT_PROBE:
     case SPRAAY_WANT_PAY: return f->in_air ? SPRAAY_CALL_SEND : SPRAAY_CALL_RUNNING;
     default: return SPRAAY_CALL_RUNNING;
@@ -249,6 +253,7 @@ void spraay_call_sign(spraay_call *c, const uint8_t *sig, size_t n, const char *
     spraay_flight *f = c->flight;
 
     if (spraay_call_state(c) != SPRAAY_CALL_SIGN) return;
+    f->shown = false;
     spraay_session_signed(&f->session, sig, n, why, spraay_flight_now(f));
     spraay_flight_pump(f);
 }
@@ -304,7 +309,7 @@ bool spraay_call_cancel(spraay_call *c, const char *why)
     if (spraay_call_state(c) == SPRAAY_CALL_DONE) return true;
     spraay_session_situation(&f->session, &c->early, "cancelled", "cancelled", why);
     c->done_early = true;
-    spraay_engine_timer_clear(f->hub->engine, &c->deadline);
+    spraay_engine_timer_clear(f->engine, &c->deadline);
     spraay_flight_leave(f, "cancelled", "cancelled", why);
     return c->early.paid == SPRAAY_PAID_NO;
 }
@@ -334,6 +339,7 @@ void spraay_call_result_get(const spraay_call *c, spraay_call_result *out)
     const spraay_flight *f = c->flight;
     const spraay_purchase *p = f ? f->purchase : NULL;
 
+    assert(c->done_early || f != NULL);
     memset(out, 0, sizeof *out);
     out->headers = out->body = (spraay_slice){ "", 0 };
     out->transaction = out->network = out->payer = "";

@@ -59,6 +59,7 @@ spraay_engine *spraay_hub_engine(spraay_hub *h)
 
 spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
 {
+    if (!spraay_engine_usable(h->engine)) spraay_hub_close(h);
     if (h->flights != NULL) return SPRAAY_STATE;
     spraay_engine_hold(engine);
     spraay_engine_free(h->engine);
@@ -68,25 +69,12 @@ spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
 
 /* Copies of a config: every helper leaves *ok false when memory ran out. */
 
-static char *copy(const char *text, bool *ok)
-{
-    char *c;
-
-    if (text == NULL) return NULL;
-    c = malloc(strlen(text) + 1);
-    if (c == NULL)
-        *ok = false;
-    else
-        strcpy(c, text);
-    return c;
-}
-
 static char **copy_list(const char *const *list, size_t n, bool *ok)
 {
     char **c = n > 0 ? calloc(n, sizeof *c) : NULL;
 
     if (n > 0 && c == NULL) *ok = false;
-    for (size_t i = 0; c != NULL && i < n; i++) c[i] = copy(list[i], ok);
+    for (size_t i = 0; c != NULL && i < n; i++) c[i] = spraay_text_copy(list[i], ok);
     return c;
 }
 
@@ -118,7 +106,7 @@ spraay_field *spraay_fields_copy(const spraay_field *from, size_t n, bool *ok)
 
 void spraay_fields_free(spraay_field *list, size_t n)
 {
-    for (size_t i = 0; list != NULL && i < n; i++) free((void *)(uintptr_t)list[i].name.p);
+    for (size_t i = 0; list != NULL && i < n; i++) free((void *)list[i].name.p);
     free(list);
 }
 
@@ -132,20 +120,20 @@ static void copy_assets(spraay_client *c, const spraay_client_config *cfg, bool 
     c->n_assets = cfg->n_assets;
     for (size_t i = 0; i < cfg->n_assets; i++) {
         c->assets[i] = cfg->assets[i];
-        c->assets[i].network = copy(cfg->assets[i].network, ok);
-        c->assets[i].asset = copy(cfg->assets[i].asset, ok);
-        c->assets[i].symbol = copy(cfg->assets[i].symbol, ok);
-        c->assets[i].name = copy(cfg->assets[i].name, ok);
-        c->assets[i].version = copy(cfg->assets[i].version, ok);
+        c->assets[i].network = spraay_text_copy(cfg->assets[i].network, ok);
+        c->assets[i].asset = spraay_text_copy(cfg->assets[i].asset, ok);
+        c->assets[i].symbol = spraay_text_copy(cfg->assets[i].symbol, ok);
+        c->assets[i].name = spraay_text_copy(cfg->assets[i].name, ok);
+        c->assets[i].version = spraay_text_copy(cfg->assets[i].version, ok);
     }
 }
 
 static void free_assets(spraay_client *c)
 {
     for (size_t i = 0; i < c->n_assets; i++) {
-        const char *texts[] = { c->assets[i].network, c->assets[i].asset, c->assets[i].symbol, c->assets[i].name,
-                                c->assets[i].version };
-        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) free((void *)(uintptr_t)texts[k]);
+        const char *texts[] = { c->assets[i].network, c->assets[i].asset, c->assets[i].symbol,
+                                c->assets[i].name, c->assets[i].version };
+        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) free((void *)texts[k]);
     }
     free(c->assets);
 }
@@ -182,7 +170,8 @@ static bool cap(uint64_t *out, const char *digits)
 {
     *out = SPRAAY_NO_CAP;
     if (digits == NULL) return true;
-    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 18) return false;
+    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 18)
+        return false;
     *out = strtoull(digits, NULL, 10);
     return true;
 }
@@ -208,8 +197,12 @@ static void set_policy(spraay_client *c)
 }
 
 /* Whose budget: a named run's, whichever process it lives in; else this client's alone. */
-static spraay_err set_scope(spraay_client *c)
+static spraay_err set_scope(spraay_client *c, const spraay_client *previous)
 {
+    if (c->run == NULL && previous != NULL && previous->run == NULL) {
+        memcpy(c->budget_scope, previous->budget_scope, sizeof c->budget_scope);
+        return SPRAAY_OK;
+    }
     if (c->run == NULL) return spraay_random(c->budget_scope, sizeof c->budget_scope);
     spraay_sha256(c->budget_scope, c->run, strlen(c->run));
     return SPRAAY_OK;
@@ -229,14 +222,14 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     spraay_hub_ref(hub);
     c->wallet = wallet ? spraay_wallet_ref(wallet) : NULL;
     c->production = cfg->production;
-    c->gateway = copy(cfg->gateway, &ok);
-    c->run = copy(cfg->run, &ok);
-    c->scope = copy(cfg->scope, &ok);
-    c->proxy = copy(cfg->proxy, &ok);
-    c->ca_file = copy(cfg->ca_file, &ok);
-    c->user_agent = copy(cfg->user_agent, &ok);
-    c->spill_dir = copy(cfg->spill_dir, &ok);
-    c->per_call = copy(cfg->per_call, &ok);
+    c->gateway = spraay_text_copy(cfg->gateway, &ok);
+    c->run = spraay_text_copy(cfg->run, &ok);
+    c->scope = spraay_text_copy(cfg->scope, &ok);
+    c->proxy = spraay_text_copy(cfg->proxy, &ok);
+    c->ca_file = spraay_text_copy(cfg->ca_file, &ok);
+    c->user_agent = spraay_text_copy(cfg->user_agent, &ok);
+    c->spill_dir = spraay_text_copy(cfg->spill_dir, &ok);
+    c->per_call = spraay_text_copy(cfg->per_call, &ok);
     c->networks = copy_list(cfg->networks, c->n_networks = cfg->n_networks, &ok);
     c->pay_to = copy_list(cfg->pay_to, c->n_pay_to = cfg->n_pay_to, &ok);
     c->hosts = copy_list(cfg->hosts, c->n_hosts = cfg->n_hosts, &ok);
@@ -246,8 +239,8 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     if (cfg->n_rpc > 0) c->rpc = calloc(cfg->n_rpc, sizeof *c->rpc);
     if (cfg->n_rpc > 0 && c->rpc == NULL) ok = false;
     for (size_t i = 0; c->rpc != NULL && i < cfg->n_rpc; i++) {
-        c->rpc[i].network = copy(cfg->rpc[i].network, &ok);
-        c->rpc[i].url = copy(cfg->rpc[i].url, &ok);
+        c->rpc[i].network = spraay_text_copy(cfg->rpc[i].network, &ok);
+        c->rpc[i].url = spraay_text_copy(cfg->rpc[i].url, &ok);
         c->n_rpc++;
     }
     c->connect_ms = cfg->connect_ms;
@@ -256,7 +249,7 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     c->retries = cfg->retries;
     if (ok) {
         uint64_t per_call; /* kept as digits for the policy; read here only to be judged */
-        err = c->n_networks > SPRAAY_POLICY_NETWORKS ? SPRAAY_NETWORK : set_scope(c);
+        err = c->n_networks > SPRAAY_POLICY_NETWORKS ? SPRAAY_NETWORK : set_scope(c, cfg->previous);
         if (err == SPRAAY_OK && (!cap(&c->caps.budget, cfg->budget) || !cap(&c->caps.per_day, cfg->per_day) ||
                                  !cap(&c->caps.per_host, cfg->per_host) || !cap(&per_call, cfg->per_call)))
             err = SPRAAY_SYNTAX;

@@ -27,7 +27,8 @@ void spraay_hub_unref(spraay_hub *h); /* NULL is accepted; flights hold referenc
 /* End all flights at once; what they had in the air stays unknown. */
 void spraay_hub_close(spraay_hub *h);
 spraay_engine *spraay_hub_engine(spraay_hub *h);
-/* Go on with another engine (after a fork, or a close). SPRAAY_STATE while flights are under way. */
+/* Go on with another engine. When the old one is of no use any more (after a fork, or a close), flights
+ * end, and what they had in the air is unknown; else SPRAAY_STATE while any are under way. */
 SPRAAY_MUST_USE spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine);
 
 typedef struct spraay_rpc_url {
@@ -37,8 +38,8 @@ typedef struct spraay_rpc_url {
 
 /* Everything is copied. Texts may be NULL where marked with a question mark. */
 typedef struct spraay_client_config {
-    const char *gateway; /* origin */
-    bool production;     /* the gateway's own receivers are known */
+    const char *gateway;         /* origin */
+    bool production;             /* the gateway's own receivers are known */
     const char *const *networks; /* CAIP-2, in order of preference */
     size_t n_networks;
     const char *per_call, *budget, *per_day, *per_host; /* millionths of a dollar, digits? */
@@ -51,6 +52,7 @@ typedef struct spraay_client_config {
     const spraay_rpc_url *rpc;
     size_t n_rpc;
     const char *run, *scope; /* ? */
+    const spraay_client *previous; /* ? whose budget goes on: this one takes its place */
     int64_t connect_ms, idle_ms, total_ms;
     unsigned retries;
     const char *proxy, *ca_file, *user_agent, *spill_dir; /* ? */
@@ -62,8 +64,8 @@ typedef struct spraay_client_config {
 
 /* 'wallet' may be NULL: such a client asks, quotes and uses free routes.
  * Returns SPRAAY_OK, SPRAAY_SYNTAX or SPRAAY_NETWORK for a bad config, SPRAAY_NOMEM. */
-SPRAAY_MUST_USE spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_client_config *cfg,
-                                             spraay_wallet *wallet);
+SPRAAY_MUST_USE spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub,
+                                             const spraay_client_config *cfg, spraay_wallet *wallet);
 void spraay_client_unref(spraay_client *c);
 spraay_totals spraay_client_totals(spraay_client *c);
 
@@ -74,16 +76,19 @@ typedef struct spraay_call_request {
     size_t n_headers;
     spraay_slice body;
     spraay_class cls;
-    const char *price, *max;         /* millionths of a dollar; NULL: none */
-    const char *purchase;            /* the caller's own name for the intent; NULL */
-    const char *scope, *step;        /* NULL */
+    const char *price, *max;  /* millionths of a dollar; NULL: none */
+    const char *purchase;     /* the caller's own name for the intent; NULL */
+    const char *scope, *step; /* NULL */
     bool again, quote, ask, external;
-    int64_t total_ms;                /* 0: the client's */
-    size_t max_body;                 /* 0: SPRAAY_BODY_MAX_BYTES */
+    int64_t total_ms;      /* 0: the client's */
+    size_t max_body;       /* 0: SPRAAY_BODY_MAX_BYTES */
     int64_t wall_offset_s;           /* a caller's clock minus the system's */
+    int64_t boot_offset_s;           /* the same of the clock that cannot be set: for specs */
 } spraay_call_request;
 
-/* Begin a call; everything is copied. What happens is learnt from spraay_call_state. */
+/* Begin a call; everything is copied. What happens is learnt from spraay_call_state.
+ * Returns SPRAAY_OK, what spraay_url_parse says of the URL, SPRAAY_UNSUPPORTED for a header that belongs to
+ * the payment, SPRAAY_STATE when the engine is closed, SPRAAY_RANDOM, SPRAAY_LIMIT, SPRAAY_NOMEM. */
 SPRAAY_MUST_USE spraay_err spraay_call_new(spraay_call **out, spraay_client *c, const spraay_call_request *r);
 
 /* Stop looking and free. A result that was not taken stays for an equal call. */

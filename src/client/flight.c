@@ -16,7 +16,7 @@ spraay_now spraay_flight_now(const spraay_flight *f)
 
 spraay_moment flight_moment(const spraay_flight *f)
 {
-    return (spraay_moment){ spraay_wall_s() + f->wall_offset_s, spraay_mono_ms() };
+    return (spraay_moment){ spraay_wall_s() + f->wall_offset_s, spraay_mono_ms() + f->boot_offset_s * 1000 };
 }
 
 void spraay_flight_ref(spraay_flight *f)
@@ -28,7 +28,7 @@ void spraay_flight_unref(spraay_flight *f)
 {
     if (--f->refs > 0) return;
     spraay_transfer_free(f->transfer);
-    spraay_engine_timer_clear(f->hub->engine, &f->timer);
+    spraay_engine_timer_clear(f->engine, &f->timer);
     spraay_session_wipe(&f->session);
     spraay_purchase_unref(f->purchase);
     spraay_fields_free(f->headers, f->n_headers);
@@ -44,7 +44,9 @@ void spraay_flight_unref(spraay_flight *f)
     spraay_buf_wipe(&f->answer_headers);
     spraay_buf_wipe(&f->answer_body);
     free(f->file);
+    spraay_client_unref(f->former);
     spraay_client_unref(f->client);
+    spraay_engine_free(f->engine);
     spraay_hub_unref(f->hub);
     free(f);
 }
@@ -71,14 +73,15 @@ static void woke(void *ud)
     spraay_flight_ref(f);
     if (f->session.want == SPRAAY_WANT_WAIT) spraay_session_woke(&f->session, spraay_flight_now(f));
     spraay_flight_pump(f);
-    spraay_flight_unref(f);
+    spraay_flight_unref(f); /* NOLINT(clang-analyzer-unix.Malloc): as above */
 }
 
 static void finish(spraay_flight *f)
 {
     bool kept = f->purchase != NULL && f->purchase->state == SPRAAY_STATE_DELIVERED && f->session.outcome.ok;
 
-    spraay_engine_timer_clear(f->hub->engine, &f->timer);
+    spraay_engine_timer_clear(f->engine, &f->timer);
+    spraay_buf_wipe(&f->session.header); /* it will not be presented from here again */
     /* A result that a caller is about to take stays claimed until it is taken. */
     if (!kept || f->call == NULL) spraay_flight_release(f);
     flight_unlink(f);
@@ -86,14 +89,22 @@ static void finish(spraay_flight *f)
 
 void spraay_flight_abandon(spraay_flight *f)
 {
+    spraay_outcome end;
+
     spraay_flight_ref(f);
+    spraay_session_situation(&f->session, &end, "connection", "abandoned",
+                             "the engine was closed before the call was done");
+    f->session.outcome = end;
+    f->session.want = SPRAAY_WANT_NOTHING;
     f->call = NULL;
+    f->in_air = false;
     spraay_transfer_free(f->transfer);
     f->transfer = NULL;
-    spraay_engine_timer_clear(f->hub->engine, &f->timer);
-    f->session.want = SPRAAY_WANT_NOTHING;
+    spraay_engine_timer_clear(f->engine, &f->timer);
+    flight_lose(f);
+    spraay_flight_release(f);
     flight_unlink(f);
-    spraay_flight_unref(f);
+    spraay_flight_unref(f); /* NOLINT(clang-analyzer-unix.Malloc): it holds a reference of its own */
 }
 
 /* One want. True when there may be another to see to. */
@@ -117,7 +128,7 @@ static bool advance(spraay_flight *f)
     case SPRAAY_WANT_WAIT:
         if (f->timer.armed) return false;
         spraay_timer_init(&f->timer, woke, f);
-        spraay_engine_timer_set(f->hub->engine, &f->timer, f->session.wait_until_ms);
+        spraay_engine_timer_set(f->engine, &f->timer, f->session.wait_until_ms);
         return false;
     case SPRAAY_WANT_NOTHING: finish(f); return false;
     }
@@ -141,17 +152,19 @@ void spraay_flight_leave(spraay_flight *f, const char *kind, const char *code, c
     spraay_flight_ref(f);
     f->call = NULL;
     if (spraay_session_detach(&f->session, kind, code, why, now)) {
-        spraay_engine_timer_clear(f->hub->engine, &f->timer);
+        spraay_engine_timer_clear(f->engine, &f->timer);
         spraay_transfer_free(f->transfer); /* an unpaid leg, or a question to a chain */
         f->transfer = NULL;
         f->in_air = false;
     } else if (f->external && f->in_air) { /* who was to send it has gone: it may or may not be out */
-        spraay_break b = { .sent = true, .code = "abandoned", .sentence = "the caller went away while it was sending" };
+        spraay_break b = { .sent = true,
+                           .code = "abandoned",
+                           .sentence = "the caller went away while it was sending" };
         f->in_air = false;
         spraay_session_broke(&f->session, &b, now);
     } else {
         spraay_flight_release(f);
     }
     spraay_flight_pump(f);
-    spraay_flight_unref(f);
+    spraay_flight_unref(f); /* NOLINT(clang-analyzer-unix.Malloc): as above */
 }

@@ -34,7 +34,9 @@ struct spraay_client {
     size_t n_networks, n_pay_to, n_hosts, n_resolve;
     spraay_asset *assets;
     size_t n_assets;
-    struct { char *network, *url; } *rpc;
+    struct {
+        char *network, *url;
+    } * rpc;
     size_t n_rpc;
     spraay_field *headers;
     size_t n_headers;
@@ -44,7 +46,9 @@ struct spraay_client {
 
 struct spraay_flight {
     spraay_hub *hub;
+    spraay_engine *engine; /* the hub's when it began: its timers hang there */
     spraay_client *client;
+    spraay_client *former; /* whose policy the terms were chosen by, before 'client' took over; NULL */
     spraay_call *call; /* who waits, or NULL */
     spraay_flight *prev, *next;
     unsigned refs;
@@ -54,6 +58,7 @@ struct spraay_flight {
     bool released;             /* the ledger knows that no call holds it */
     bool external;             /* the caller moves the bytes */
     bool in_air;               /* external: the bytes are with the caller */
+    bool shown;                /* the signer outside has what the session wants signed */
     bool pumping;
 
     spraay_op op;
@@ -73,7 +78,7 @@ struct spraay_flight {
     size_t n_headers;
     bool again;
     size_t max_body;
-    int64_t wall_offset_s;
+    int64_t wall_offset_s, boot_offset_s;
     int64_t total_ms;
     char fresh_id[SPRAAY_PURCHASE_ID + 1], named_id[SPRAAY_PURCHASE_ID + 1];
     uint8_t request_hash[32];
@@ -106,7 +111,7 @@ void spraay_flight_release(spraay_flight *f);
 /* The result of a flight that has ended is in the caller's hands. */
 void spraay_flight_take(spraay_flight *f);
 
-/* End at once, whatever is in the air: the process is going. */
+/* End at once, whatever is in the air: the process is going, or its engine has gone. */
 void spraay_flight_abandon(spraay_flight *f);
 
 void spraay_flight_ref(spraay_flight *f);
@@ -119,6 +124,7 @@ void spraay_fields_free(spraay_field *list, size_t n);
 spraay_now spraay_flight_now(const spraay_flight *f);
 
 /* Report an answer of the leg in the air, wherever it came from. 'headers' borrowed. */
-void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body, char *file);
+void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body,
+                          char *file);
 
 #endif

@@ -71,7 +71,7 @@ static bool ask_chain(spraay_flight *f)
         r.total_ms = RPC_MS;
         r.on_done = chain_answered;
         r.ud = f;
-        err = spraay_engine_start(f->hub->engine, &r, &f->transfer);
+        err = spraay_engine_start(f->engine, &r, &f->transfer);
     }
     spraay_buf_wipe(&body);
     if (err == SPRAAY_OK) return false;

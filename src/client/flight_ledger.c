@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a flight asks of the ledger: the purchase of its intent, room under the caps, and a record of
  * every step before it is taken. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,15 @@ static bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err)
     return true;
 }
 
+void flight_lose(spraay_flight *f)
+{
+    spraay_err err;
+
+    f->asked = false;
+    if (f->purchase != NULL && f->purchase->state == SPRAAY_STATE_SENT) (void)flight_note(f, SPRAAY_EVENT_LOSE, &err);
+    f->asked = false;
+}
+
 void spraay_flight_release(spraay_flight *f)
 {
     if (f->purchase == NULL || f->released) return;
@@ -51,7 +61,8 @@ void spraay_flight_release(spraay_flight *f)
     f->asked = false;
 }
 
-static void name_purchase(spraay_flight *f)
+/* The id of a named purchase into f->named_id, "" when it has no name. */
+static spraay_err name_purchase(spraay_flight *f)
 {
     const spraay_client *c = f->client;
     spraay_buf text;
@@ -59,7 +70,7 @@ static void name_purchase(spraay_flight *f)
     char hex[33], number[16];
     const char *parts[6];
     size_t n = 0;
-    bool ok = true;
+    spraay_err err = SPRAAY_OK;
 
     f->named_id[0] = '\0';
     if (f->purchase_name != NULL) {
@@ -76,17 +87,18 @@ static void name_purchase(spraay_flight *f)
         parts[n++] = hex;
         parts[n++] = number;
     } else {
-        return;
+        return SPRAAY_OK;
     }
     spraay_buf_init(&text, 65536);
-    for (size_t i = 0; i < n; i++)
-        ok = ok && spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]) == SPRAAY_OK;
-    if (ok) {
+    for (size_t i = 0; i < n && err == SPRAAY_OK; i++)
+        err = spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]);
+    if (err == SPRAAY_OK) {
         spraay_sha256(hash, text.d, text.n);
         spraay_hex_encode(hex, hash, 16);
         (void)snprintf(f->named_id, sizeof f->named_id, "pur_%s", hex);
     }
     spraay_buf_wipe(&text);
+    return err;
 }
 
 /* Everything that makes two calls the same intent. */
@@ -94,8 +106,10 @@ static spraay_err intent_key(spraay_flight *f, uint8_t key[32])
 {
     const spraay_client *c = f->client;
     char hash[65];
-    const char *parts[] = { spraay_wallet_address(c->wallet), f->origin, hash, c->run ? c->run : "",
-                            c->scope ? c->scope : "", f->scope ? f->scope : "" };
+    const char *parts[] = {
+        spraay_wallet_address(c->wallet), f->origin, hash, c->run ? c->run : "", c->scope ? c->scope : "",
+        f->scope ? f->scope : ""
+    };
     spraay_buf text;
     spraay_err err = SPRAAY_OK;
 
@@ -117,6 +131,7 @@ static spraay_past past_of(const spraay_purchase *p, char amount[24])
         past.asset = p->asset;
         past.pay_to = p->pay_to;
     }
+    past.url = p->url;
     past.header_name = p->header_name;
     past.header_value = spraay_slice_from(p->header_value);
     past.header_valid_before_s = p->header_valid_before;
@@ -149,11 +164,41 @@ static spraay_flight *flight_of(spraay_hub *h, const spraay_purchase *p, const s
     return NULL;
 }
 
+#define SWAP(type, a, b) do { type swapped = (a); (a) = (b); (b) = swapped; } while (0)
+
+/* What 'g' may still do is up to the caller of 'f': its client, limits, headers and transport. */
+static void take_orders(spraay_flight *g, spraay_flight *f)
+{
+    if (g->former == NULL)
+        g->former = g->client; /* the choice borrows from it */
+    else
+        spraay_client_unref(g->client);
+    g->client = f->client;
+    g->client->refs++;
+    SWAP(char *, g->price, f->price);
+    SWAP(char *, g->max, f->max);
+    SWAP(spraay_field *, g->headers, f->headers);
+    SWAP(size_t, g->n_headers, f->n_headers);
+    f->session.policy.fixed = g->session.policy.fixed; /* the record's */
+    f->session.policy.origin = g->origin;
+    g->session.policy = f->session.policy;
+    g->session.cfg.cls = f->session.cfg.cls;
+    g->session.cfg.ask = f->session.cfg.ask;
+    g->session.cfg.may_pay = f->session.cfg.may_pay;
+    g->session.cfg.retries = f->session.cfg.retries;
+    g->external = f->external;
+    g->max_body = f->max_body;
+    g->total_ms = f->total_ms;
+    g->wall_offset_s = f->wall_offset_s;
+    g->boot_offset_s = f->boot_offset_s;
+}
+
 /* An equal call left a flight in the air: the caller of 'f' looks at that one from now on. */
 static void take_over(spraay_flight *f, spraay_flight *g)
 {
     spraay_call *call = f->call;
 
+    take_orders(g, f);
     spraay_session_attach(&g->session, f->session.cfg.deadline_ms);
     g->released = false;
     g->call = call;
@@ -174,12 +219,18 @@ static void claimed(spraay_flight *f, spraay_err err)
     spraay_past past = { .kind = SPRAAY_PAST_NEW };
     uint8_t mark[32] = { 0 };
 
+    assert(err != SPRAAY_OK || p != NULL);
     if (err == SPRAAY_OK) {
         f->purchase = p;
         f->released = false;
         past = past_of(p, amount);
         if (f->call != NULL) memcpy(f->call->id, p->id, sizeof f->call->id);
-        err = spraay_wallet_mark(f->client->wallet, mark, f->origin, p->id, p->epoch);
+        f->session.cfg.payment_id = p->id;
+        /* Another wallet of the same payer may mark otherwise: what was signed once is what counts. */
+        if (p->fixed)
+            memcpy(mark, p->mark32, sizeof mark);
+        else
+            err = spraay_wallet_mark(f->client->wallet, mark, f->origin, p->id, p->epoch);
     }
     spraay_session_claimed(&f->session, err, &past, mark, spraay_flight_now(f));
     f->session.past.amount = NULL; /* 'amount' was ours */
@@ -193,17 +244,17 @@ bool flight_claim(spraay_flight *f, bool anew)
 
     if (!f->asked) {
         spraay_err err = intent_key(f, f->claim.key);
+        if (err == SPRAAY_OK) err = name_purchase(f);
         if (err != SPRAAY_OK) {
             claimed(f, err);
             return true;
         }
-        name_purchase(f);
         memcpy(f->claim.request, f->request_hash, 32);
         f->claim.named_id = f->named_id[0] ? f->named_id : NULL;
         f->claim.fresh_id = f->fresh_id;
         f->claim.payer = spraay_wallet_address(f->client->wallet);
         f->claim.origin = f->origin;
-        f->claim.budget_scope = f->client->budget_scope;
+        
         f->claim.again = f->again || anew;
         f->op.claim = &f->claim;
         f->op.purchase = NULL;
@@ -211,7 +262,9 @@ bool flight_claim(spraay_flight *f, bool anew)
     if (!submit(f, SPRAAY_OP_CLAIM)) return false;
     f->asked = false;
     p = f->op.purchase;
-    if (in_run && f->op.err == SPRAAY_BUSY) { /* an equal call of this run is in flight: the next occurrence */
+    assert(f->op.err != SPRAAY_OK || p != NULL);
+    if (in_run &&
+        f->op.err == SPRAAY_BUSY) { /* an equal call of this run is in flight: the next occurrence */
         f->occurrence++;
         return true;
     }
@@ -242,24 +295,30 @@ bool flight_claim_anew(spraay_flight *f)
     spraay_err err;
 
     if (f->purchase != NULL) {
-        if (f->purchase->state != SPRAAY_STATE_PAID_LOST && !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err)) return false;
+        if (f->purchase->state != SPRAAY_STATE_PAID_LOST && !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err))
+            return false;
         spraay_flight_release(f);
         spraay_purchase_unref(f->purchase);
         f->purchase = NULL;
+        f->occurrence++; /* in a named run this one's place is taken */
     }
     return flight_claim(f, true);
 }
 
-static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, const char **kind, const char **code,
-                         const char **hint)
+static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, const char **kind,
+                         const char **code, const char **hint)
 {
     const spraay_cap_refusal *r = &f->op.refusal;
     char limit[SPRAAY_AMOUNT_TEXT], committed[SPRAAY_AMOUNT_TEXT], wanted[SPRAAY_AMOUNT_TEXT], digits[24];
-    const struct { uint64_t v; char *out; } sums[] = { { r->limit, limit }, { r->committed, committed }, { r->wanted, wanted } };
+    const struct {
+        uint64_t v;
+        char *out;
+    } sums[] = { { r->limit, limit }, { r->committed, committed }, { r->wanted, wanted } };
 
     for (size_t i = 0; i < 3; i++) {
         (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)sums[i].v);
-        if (spraay_amount_from_atomic(sums[i].out, digits, strlen(digits), 6) != SPRAAY_OK) sums[i].out[0] = '\0';
+        if (spraay_amount_from_atomic(sums[i].out, digits, strlen(digits), 6) != SPRAAY_OK)
+            sums[i].out[0] = '\0';
     }
     *kind = "budget";
     *hint = "raise it in spraay.open, or wait for open payments to be settled";
@@ -276,8 +335,8 @@ static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, co
     case SPRAAY_CAP_PER_HOST: *code = "over_per_host"; break;
     case SPRAAY_CAP_NONE: *code = "over_budget"; break;
     }
-    (void)snprintf(sentence, size, "%s USDC would exceed %s = \"%s\": %s USDC of it are spent or reserved", wanted,
-                   *code + strlen("over_"), limit, committed);
+    (void)snprintf(sentence, size, "%s USDC would exceed %s = \"%s\": %s USDC of it are spent or reserved",
+                   wanted, *code + strlen("over_"), limit, committed);
 }
 
 bool flight_reserve(spraay_flight *f)
@@ -287,8 +346,11 @@ bool flight_reserve(spraay_flight *f)
     spraay_now now;
 
     if (!f->asked) {
+        spraay_client_unref(f->former); /* these terms were chosen by 'client' */
+        f->former = NULL;
         f->op.purchase = f->purchase;
         f->op.amount = strtoull(f->session.micro, NULL, 10);
+        f->op.budget_scope = f->client->budget_scope;
         f->op.network = f->session.choice.entry->network;
         f->op.pay_to = f->session.choice.entry->pay_to;
         f->op.caps = &f->client->caps;
@@ -312,14 +374,19 @@ bool flight_reserve(spraay_flight *f)
 static void fix_terms(spraay_flight *f)
 {
     spraay_purchase *p = f->purchase;
+    spraay_moment now = flight_moment(f);
+    int64_t dies_ms;
     const spraay_offer_entry *e = f->session.choice.entry;
 
     (void)snprintf(p->network, sizeof p->network, "%s", e->network);
     (void)snprintf(p->asset, sizeof p->asset, "%s", e->asset);
     (void)snprintf(p->pay_to, sizeof p->pay_to, "%s", e->pay_to);
+    memcpy(p->mark32, f->session.mark32, sizeof p->mark32);
     p->fixed = true;
-    if (p->signed_at == 0) p->signed_at = flight_moment(f).wall_s;
+    if (p->signed_at == 0) p->signed_at = now.wall_s;
     if (f->session.valid_before_s > p->valid_before) p->valid_before = f->session.valid_before_s;
+    dies_ms = now.mono_ms + (f->session.valid_before_s - now.wall_s) * 1000;
+    if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }
 
 bool flight_sign(spraay_flight *f)
@@ -328,13 +395,14 @@ bool flight_sign(spraay_flight *f)
     spraay_err err;
 
     if (spraay_wallet_is_outside(f->client->wallet)) {
-        if (f->purchase->state == SPRAAY_STATE_ASKED && !f->asked && f->session.open) return false;
+        if (f->shown) return false;
         if (!f->asked) fix_terms(f);
         if (!flight_note(f, SPRAAY_EVENT_ASK, &err)) return false;
         if (err != SPRAAY_OK)
             spraay_session_signed(&f->session, NULL, 0, spraay_err_sentence(err), spraay_flight_now(f));
         else
             spraay_session_asking(&f->session);
+        f->shown = err == SPRAAY_OK;
         return err != SPRAAY_OK; /* else wait for the signer */
     }
     err = spraay_wallet_sign(f->client->wallet, sig, f->session.signing.digest32);
@@ -352,6 +420,7 @@ bool flight_record(spraay_flight *f)
         fix_terms(f);
         p->header_valid_before = f->session.valid_before_s;
         err = spraay_purchase_set_header(p, f->session.header_name, f->session.header.d, f->session.header.n);
+        if (err == SPRAAY_OK) err = spraay_purchase_set_url(p, f->session.url.d);
     }
     if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;
     if (err != SPRAAY_OK) spraay_purchase_wipe_header(p);
@@ -361,9 +430,10 @@ bool flight_record(spraay_flight *f)
 
 static void keep_note(spraay_purchase *p, const char *text)
 {
+    bool ok = true; /* without memory the note is lost, which harms nobody */
+
     free(p->note);
-    p->note = malloc(strlen(text) + 1);
-    if (p->note != NULL) strcpy(p->note, text);
+    p->note = spraay_text_copy(text, &ok);
 }
 
 /* Which event, if any, the session's wish is to the ledger. */
@@ -377,6 +447,7 @@ static spraay_event wish(const spraay_flight *f)
     case SPRAAY_WANT_VOID: return SPRAAY_EVENT_PROVE_UNUSED;
     case SPRAAY_WANT_LOST: return SPRAAY_EVENT_PROVE_USED;
     case SPRAAY_WANT_UNSEND:
+        if (f->session.open) return SPRAAY_EVENT_COUNT; /* others are out, or were shown */
         if (p->state == SPRAAY_STATE_ASKED) return SPRAAY_EVENT_DECLINE;
         if (p->state == SPRAAY_STATE_SENT || p->state == SPRAAY_STATE_SIGNED) return SPRAAY_EVENT_UNSENT;
         return SPRAAY_EVENT_COUNT; /* it was only reserved, or other authorizations are out */
@@ -428,8 +499,8 @@ bool flight_take_note(spraay_flight *f)
     if (event != SPRAAY_EVENT_COUNT && !flight_note(f, event, &err)) return false;
     if (f->session.want == SPRAAY_WANT_VOID || f->session.want == SPRAAY_WANT_UNSEND) {
         if (f->session.want == SPRAAY_WANT_VOID) f->purchase->sends = 0;
-        if (f->purchase->state == SPRAAY_STATE_VOID || f->purchase->state == SPRAAY_STATE_RESERVED)
-            f->purchase->valid_before = 0;
+        if (f->purchase->state == SPRAAY_STATE_RESERVED && !f->purchase->voided)
+            f->purchase->valid_before = f->purchase->dies_mono_ms = 0;
     }
     spraay_session_noted(&f->session, err, spraay_flight_now(f));
     return true;

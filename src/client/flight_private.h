@@ -19,6 +19,7 @@ bool flight_reserve(spraay_flight *f);
 bool flight_sign(spraay_flight *f);
 bool flight_record(spraay_flight *f);
 bool flight_take_note(spraay_flight *f);
+void flight_lose(spraay_flight *f); /* what was sent has no answer; no waiting for the record */
 bool flight_sending(spraay_flight *f, spraay_err *err); /* false: not yet written down */
 
 /* flight_wire.c */

@@ -29,7 +29,8 @@ static spraay_err keep_headers(spraay_buf *out, const spraay_headers *h)
     spraay_buf_clear(out);
     for (size_t i = 0; i < h->n && err == SPRAAY_OK; i++) {
         spraay_slice name = spraay_headers_name(h, i);
-        for (size_t k = 0; k < name.n && err == SPRAAY_OK; k++) err = spraay_buf_putc(out, spraay_ascii_lower(name.p[k]));
+        for (size_t k = 0; k < name.n && err == SPRAAY_OK; k++)
+            err = spraay_buf_putc(out, spraay_ascii_lower(name.p[k]));
         if (err == SPRAAY_OK) err = spraay_buf_puts(out, ": ");
         if (err == SPRAAY_OK) err = spraay_buf_put_slice(out, spraay_headers_value(h, i));
         if (err == SPRAAY_OK) err = spraay_buf_putc(out, '\n');
@@ -51,18 +52,22 @@ static void report_answer(spraay_flight *f, long status, const spraay_headers *h
     for (size_t i = 0; i < headers->n; i++)
         spraay_answer_header(&a, spraay_headers_name(headers, i), spraay_headers_value(headers, i));
     (void)spraay_headers_get(headers, "Location", &location);
-    if (spraay_headers_get(headers, "Date", &date) && spraay_httpdate_parse(&date_s, date) != SPRAAY_OK) date_s = 0;
+    if (spraay_headers_get(headers, "Date", &date) && spraay_httpdate_parse(&date_s, date) != SPRAAY_OK)
+        date_s = 0;
     if (spraay_headers_get(headers, "Retry-After", &after)) after_s = number_or_date(after, now.wall_s);
     spraay_session_answered(&f->session, &a, location, date_s, after_s, now);
 }
 
-void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body, char *file)
+void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body,
+                          char *file)
 {
     spraay_buf_clear(&f->answer_body);
     free(f->file);
     f->file = file;
     if (spraay_buf_put_slice(&f->answer_body, body) != SPRAAY_OK) {
-        spraay_break b = { .sent = true, .code = "memory", .sentence = "out of memory while reading the answer" };
+        spraay_break b = { .sent = true,
+                           .code = "memory",
+                           .sentence = "out of memory while reading the answer" };
         spraay_session_broke(&f->session, &b, spraay_flight_now(f));
     } else {
         report_answer(f, status, headers);
@@ -137,7 +142,8 @@ static spraay_field *fields(const spraay_flight *f, bool paid, size_t *n)
     if (all == NULL) return NULL;
     for (size_t i = 0; i < f->n_headers; i++) all[(*n)++] = f->headers[i];
     if (paid)
-        all[(*n)++] = (spraay_field){ spraay_slice_from(f->session.header_name), spraay_buf_slice(&f->session.header) };
+        all[(*n)++] =
+            (spraay_field){ spraay_slice_from(f->session.header_name), spraay_buf_slice(&f->session.header) };
     return all;
 }
 
@@ -165,11 +171,13 @@ static void launch(spraay_flight *f, bool paid)
         }
         r.on_done = arrived;
         r.ud = f;
-        err = spraay_engine_start(f->hub->engine, &r, &f->transfer);
+        err = spraay_engine_start(f->engine, &r, &f->transfer);
         free(all);
     }
     if (err != SPRAAY_OK) {
-        spraay_break b = { .sent = false, .code = "start", .sentence = spraay_err_sentence(err),
+        spraay_break b = { .sent = false,
+                           .code = "start",
+                           .sentence = spraay_err_sentence(err),
                            .permanent = err != SPRAAY_NOMEM };
         spraay_session_broke(&f->session, &b, spraay_flight_now(f));
     }
@@ -184,8 +192,9 @@ bool flight_request(spraay_flight *f)
     if (paid) {
         if (!flight_sending(f, &err)) return false;
         if (err != SPRAAY_OK) {
-            spraay_break b = { .sent = false, .code = "ledger_write", .sentence = spraay_err_sentence(err),
-                               .permanent = true };
+            spraay_break b = {
+                .sent = false, .code = "ledger_write", .sentence = spraay_err_sentence(err), .permanent = true
+            };
             spraay_session_sending(&f->session, spraay_flight_now(f));
             spraay_session_broke(&f->session, &b, spraay_flight_now(f));
             return true;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys in, signatures and marks out; see client/wallet.h. */
-#define _XOPEN_SOURCE 700 /* S_ISVTX */
-
 #include "client/wallet.h"
 
 #include <errno.h>
@@ -24,10 +22,10 @@
 
 struct spraay_wallet {
     char address[43];
-    const char *source;    /* static */
-    spraay_secret *key;    /* 32 bytes; NULL when elsewhere or closed */
+    const char *source;         /* static */
+    spraay_secret *key;         /* 32 bytes; NULL when elsewhere or closed */
     spraay_secp_signer *signer; /* holds no secret; there while the key is */
-    spraay_secret *marker; /* 32 bytes: the HMAC key of purchase marks */
+    spraay_secret *marker;      /* 32 bytes: the HMAC key of purchase marks */
     bool outside;
     unsigned refs;
 };
@@ -77,8 +75,8 @@ static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *
     err = spraay_secp_pubkey(pub, NULL, spraay_secret_bytes(key));
     if (err == SPRAAY_OK) err = spraay_secp_signer_new(&w->signer, spraay_secret_bytes(key));
     if (err == SPRAAY_OK)
-        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, spraay_secret_bytes(key), 32, NULL, 0, label,
-                                 sizeof label - 1);
+        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, spraay_secret_bytes(key), 32, NULL, 0,
+                                 label, sizeof label - 1);
     if (err != SPRAAY_OK) {
         wallet_free(w);
         return err;
@@ -125,7 +123,8 @@ spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char wh
 
     *out = NULL;
     if (text == NULL || text[0] == '\0') {
-        explain(why, "the environment variable %.100s is not set; it should hold the private key that pays", name);
+        explain(why, "the environment variable %.100s is not set; it should hold the private key that pays",
+                name);
         return SPRAAY_MISSING;
     }
     (void)snprintf(where, sizeof where, "the environment variable %.90s", name);
@@ -178,13 +177,17 @@ spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char w
 
     *out = NULL;
     if (fd < 0) {
-        explain(why, errno == ELOOP ? "%.200s is a symbolic link; name the file itself"
-                                    : "%.200s cannot be opened", path);
+        explain(why,
+                errno == ELOOP ? "%.200s is a symbolic link; name the file itself"
+                               : "%.200s cannot be opened",
+                path);
         if (errno != ELOOP) {
             size_t used = strlen(why);
             (void)snprintf(why + used, SPRAAY_WALLET_WHY - used, ": %s", strerror(errno));
         }
-        return errno == ENOENT ? SPRAAY_MISSING : errno == EACCES || errno == ELOOP ? SPRAAY_PERMISSION : SPRAAY_IO;
+        return errno == ENOENT                     ? SPRAAY_MISSING
+               : errno == EACCES || errno == ELOOP ? SPRAAY_PERMISSION
+                                                   : SPRAAY_IO;
     }
     err = check_file(fd, path, why);
     if (err == SPRAAY_OK) {
@@ -221,8 +224,8 @@ spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spra
 
     *out = NULL;
     if (err != SPRAAY_OK) {
-        explain(why, "the signer's address is %s", err == SPRAAY_CHECKSUM ? "misspelt: its checksum is wrong"
-                                                                          : "not 0x and 40 hex digits");
+        explain(why, "the signer's address is %s",
+                err == SPRAAY_CHECKSUM ? "misspelt: its checksum is wrong" : "not 0x and 40 hex digits");
         return err;
     }
     if (nonce_secret.n > 0 && nonce_secret.n < 16) {
@@ -234,8 +237,8 @@ spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spra
     w->outside = true;
     spraay_evm_address_format(w->address, addr);
     if (nonce_secret.n > 0)
-        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, nonce_secret.p, nonce_secret.n, NULL, 0, label,
-                                 sizeof label - 1);
+        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, nonce_secret.p, nonce_secret.n, NULL, 0,
+                                 label, sizeof label - 1);
     else
         err = spraay_random(spraay_secret_bytes(w->marker), 32);
     if (err != SPRAAY_OK) {
@@ -302,8 +305,8 @@ static spraay_err put_field(spraay_buf *b, const void *p, size_t n)
     return err == SPRAAY_OK ? spraay_buf_put(b, p, n) : err;
 }
 
-spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin, const char *purchase_id,
-                              uint32_t epoch)
+spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,
+                              const char *purchase_id, uint32_t epoch)
 {
     spraay_buf text;
     uint8_t count[4];
@@ -314,8 +317,7 @@ spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const 
     err = put_field(&text, origin, strlen(origin));
     if (err == SPRAAY_OK) err = put_field(&text, purchase_id, strlen(purchase_id));
     if (err == SPRAAY_OK) err = put_field(&text, count, sizeof count);
-    if (err == SPRAAY_OK)
-        spraay_hmac_sha256(mark32, spraay_secret_bytes(w->marker), 32, text.d, text.n);
+    if (err == SPRAAY_OK) spraay_hmac_sha256(mark32, spraay_secret_bytes(w->marker), 32, text.d, text.n);
     spraay_buf_wipe(&text);
     return err;
 }

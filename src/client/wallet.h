@@ -28,16 +28,18 @@ typedef struct spraay_wallet spraay_wallet;
  * SPRAAY_KEY         not a valid private key
  * SPRAAY_PERMISSION  file: others may read it, it is not ours, or its folder is writable for others
  * SPRAAY_IO, SPRAAY_NOMEM, SPRAAY_RANDOM */
-SPRAAY_MUST_USE spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char why[SPRAAY_WALLET_WHY]);
-SPRAAY_MUST_USE spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char why[SPRAAY_WALLET_WHY]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name,
+                                                  char why[SPRAAY_WALLET_WHY]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path,
+                                                   char why[SPRAAY_WALLET_WHY]);
 
 /* A new random key that is kept nowhere: for loopback gateways only. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_random(spraay_wallet **out, char why[SPRAAY_WALLET_WHY]);
 
 /* A key elsewhere. 'nonce_secret' may be empty: then purchases are marked by a secret of this process,
  * and named purchases cannot be recognised by another. At least 16 bytes otherwise. */
-SPRAAY_MUST_USE spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spraay_slice nonce_secret,
-                                                 char why[SPRAAY_WALLET_WHY]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address,
+                                                 spraay_slice nonce_secret, char why[SPRAAY_WALLET_WHY]);
 
 spraay_wallet *spraay_wallet_ref(spraay_wallet *w);
 void spraay_wallet_unref(spraay_wallet *w); /* the last one wipes; NULL is accepted */
@@ -51,7 +53,8 @@ bool spraay_wallet_is_outside(const spraay_wallet *w);
 bool spraay_wallet_is_throwaway(const spraay_wallet *w);
 
 /* Sign a digest. SPRAAY_STATE when closed or the key is elsewhere. */
-SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65],
+                                              const uint8_t digest32[32]);
 
 /* The mark of a purchase. Fields are length-prefixed, so no two purchases share one by concatenation. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,

@@ -3,6 +3,7 @@
 
 #include "core/bytes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 spraay_slice spraay_slice_from(const char *z)
@@ -85,4 +86,19 @@ uint64_t spraay_get_be64(const uint8_t in[8])
     uint64_t v = 0;
     for (unsigned i = 0; i < 8; i++) v = v << 8 | in[i];
     return v;
+}
+
+char *spraay_text_copy(const char *z, bool *ok)
+{
+    size_t n;
+    char *copy;
+
+    if (z == NULL) return NULL;
+    n = strlen(z) + 1;
+    copy = malloc(n);
+    if (copy == NULL)
+        *ok = false;
+    else
+        memcpy(copy, z, n);
+    return copy;
 }

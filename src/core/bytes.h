@@ -39,6 +39,10 @@ spraay_slice spraay_slice_trim(spraay_slice a);
 /* 'A'..'Z' to 'a'..'z', everything else as it is. */
 char spraay_ascii_lower(char c);
 
+/* A copy of a C string, freed with free(); NULL for NULL. Without memory *ok becomes false: many
+ * copies can be made and asked about once. */
+char *spraay_text_copy(const char *z, bool *ok);
+
 /* Big-endian numbers. */
 void spraay_put_be32(uint8_t out[4], uint32_t v);
 void spraay_put_be64(uint8_t out[8], uint64_t v);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See time.h. */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include "core/time.h"
 
 #include <assert.h>

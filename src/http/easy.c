@@ -2,10 +2,6 @@
 /* How a request becomes an easy handle: every option of libcurl that this program relies on.
  * https://curl.se/libcurl/c/curl_easy_setopt.html */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include <string.h>
 #include <sys/socket.h>
 

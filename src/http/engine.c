@@ -72,8 +72,7 @@ static void global_init(void)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Ours to use: open, and not a copy that fork made? */
-static bool usable(const spraay_engine *e)
+bool spraay_engine_usable(const spraay_engine *e)
 {
     return !e->closed && e->pid == getpid();
 }
@@ -370,7 +369,7 @@ spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t *n_do
     int n;
 
     if (n_done != NULL) *n_done = 0;
-    if (!usable(e) || e->stepping) return SPRAAY_STATE;
+    if (!spraay_engine_usable(e) || e->stepping) return SPRAAY_STATE;
 
     n = epoll_wait(e->epoll, ev, EVENTS, wait_ms(e, timeout_ms));
     if (n < 0 && errno != EINTR) return SPRAAY_IO;
@@ -507,7 +506,7 @@ spraay_err spraay_engine_start(spraay_engine *e, const spraay_request *r, spraay
     spraay_transfer *t = NULL;
     spraay_err err;
 
-    if (!usable(e)) return SPRAAY_STATE;
+    if (!spraay_engine_usable(e)) return SPRAAY_STATE;
     err = spraay_transfer_new(&t, r);
     if (err != SPRAAY_OK) return err;
 
@@ -529,7 +528,7 @@ void spraay_transfer_cancel(spraay_transfer *t)
 
     if (e == NULL) return; /* done already */
     stop_transfer(t, t->pid != getpid());
-    if (usable(e)) settle(e); /* its place goes to the next in line */
+    if (spraay_engine_usable(e)) settle(e); /* its place goes to the next in line */
 }
 
 void spraay_transfer_free(spraay_transfer *t)
@@ -541,7 +540,7 @@ void spraay_transfer_free(spraay_transfer *t)
 
 void spraay_engine_timer_set(spraay_engine *e, spraay_timer *t, int64_t at_ms)
 {
-    if (!usable(e)) return;
+    if (!spraay_engine_usable(e)) return;
     if (e->stepping && at_ms <= e->now_ms) at_ms = e->now_ms + 1; /* a later step's */
     spraay_timers_set(&e->timers, t, at_ms);
     if (!e->stepping) set_timerfd(e);

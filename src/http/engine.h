@@ -72,6 +72,9 @@ void spraay_engine_free(spraay_engine *e);
  * descriptor. From then on step and start return SPRAAY_STATE. Idempotent. */
 void spraay_engine_close(spraay_engine *e);
 
+/* May transfers be started: is it open, and this process the one that made it? */
+bool spraay_engine_usable(const spraay_engine *e);
+
 /* The descriptor to wait on for reading; -1 after close. */
 int spraay_engine_fd(const spraay_engine *e);
 

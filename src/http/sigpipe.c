@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See sigpipe.h. */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include "http/sigpipe.h"
 
 #include <errno.h>

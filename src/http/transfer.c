@@ -7,10 +7,6 @@
  * dead before any answer byte makes libcurl connect again and resend, POST included.
  * https://curl.se/libcurl/c/CURLOPT_PREREQFUNCTION.html */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

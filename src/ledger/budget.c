@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_S 86400
+#define DAY_S   86400
+#define AHEAD_S 60 /* further ahead than this, a date is no date */
 
 void spraay_budget_wipe(spraay_budget *b)
 {
@@ -20,10 +21,16 @@ static uint64_t plus(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* Within 24 hours if either clock says so: setting one of them back or forth opens no hole. */
-static bool within_day(spraay_moment at, spraay_moment now)
+bool spraay_budget_within_day(spraay_moment at, spraay_moment now)
 {
-    return now.wall_s - at.wall_s < DAY_S || now.mono_ms - at.mono_ms < (int64_t)DAY_S * 1000;
+    int64_t wall = now.wall_s - at.wall_s;
+
+    return (wall >= -AHEAD_S && wall < DAY_S) || now.mono_ms - at.mono_ms < (int64_t)DAY_S * 1000;
+}
+
+spraay_moment spraay_budget_death(const spraay_purchase *p)
+{
+    return (spraay_moment){ p->valid_before, p->dies_mono_ms };
 }
 
 static bool is_spent(spraay_state s)
@@ -40,8 +47,8 @@ static bool counts_today(const spraay_purchase *p, spraay_moment now)
 {
     if (!spraay_budget_counts(p)) return false;
     if (p->reserved) return true;
-    if (is_spent(p->state)) return within_day(p->spent, now);
-    return now.wall_s - p->valid_before < DAY_S; /* unproven: spent when it expires */
+    /* Unproven money is spent when it expires. */
+    return spraay_budget_within_day(is_spent(p->state) ? p->spent : spraay_budget_death(p), now);
 }
 
 static bool same_scope(const uint8_t a[32], const uint8_t b[32])
@@ -49,22 +56,19 @@ static bool same_scope(const uint8_t a[32], const uint8_t b[32])
     return memcmp(a, b, 32) == 0;
 }
 
-spraay_err spraay_budget_fold(spraay_budget *b, const spraay_purchase *p, spraay_moment now)
+static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of, uint64_t amount,
+                       spraay_moment at, spraay_moment now)
 {
-    spraay_moment at = is_spent(p->state) ? p->spent : now;
     char *origin;
 
-    if (p->amount == 0) return SPRAAY_OK;
-    at.wall_s -= at.wall_s % 60;
-    at.mono_ms -= at.mono_ms % 60000;
     for (size_t i = b->n; i > 0; i--) {
         spraay_fold *f = &b->folds[i - 1];
-        bool old = !within_day(f->at, now); /* of a day past, only the budget still asks */
-        if (!same_scope(f->scope, p->budget_scope)) continue;
+        bool old = !spraay_budget_within_day(f->at, now); /* of a day past, only the budget still asks */
+        if (!same_scope(f->scope, scope)) continue;
         if (f->at.wall_s != at.wall_s && !old) continue;
-        if (old && within_day(at, now)) continue;
-        if (strcmp(f->origin, p->origin) != 0) continue;
-        f->amount = plus(f->amount, p->amount);
+        if (old && spraay_budget_within_day(at, now)) continue;
+        if (strcmp(f->origin, of) != 0) continue;
+        f->amount = plus(f->amount, amount);
         if (at.mono_ms > f->at.mono_ms && !old) f->at.mono_ms = at.mono_ms;
         return SPRAAY_OK;
     }
@@ -75,13 +79,29 @@ spraay_err spraay_budget_fold(spraay_budget *b, const spraay_purchase *p, spraay
         b->folds = grown;
         b->cap = cap;
     }
-    origin = malloc(strlen(p->origin) + 1);
+    origin = malloc(strlen(of) + 1);
     if (origin == NULL) return SPRAAY_NOMEM;
-    memcpy(origin, p->origin, strlen(p->origin) + 1);
-    b->folds[b->n] = (spraay_fold){ .origin = origin, .at = at, .amount = p->amount };
-    memcpy(b->folds[b->n].scope, p->budget_scope, 32);
+    memcpy(origin, of, strlen(of) + 1);
+    b->folds[b->n] = (spraay_fold){ .origin = origin, .at = at, .amount = amount };
+    memcpy(b->folds[b->n].scope, scope, 32);
     b->n++;
     return SPRAAY_OK;
+}
+
+spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now)
+{
+    spraay_moment at = is_spent(p->state) ? p->spent : now;
+    spraay_err err = SPRAAY_OK;
+
+    if (p->amount == 0) return SPRAAY_OK;
+    at.wall_s -= at.wall_s % 60;
+    at.mono_ms -= at.mono_ms % 60000;
+    while (p->n_scopes > 0 && err == SPRAAY_OK) { /* the first comes last, with what day and host ask */
+        bool first = p->n_scopes == 1;
+        err = fold(b, p->scopes[p->n_scopes - 1], first ? p->origin : "", p->amount, at, now);
+        if (err == SPRAAY_OK) p->n_scopes--;
+    }
+    return err;
 }
 
 static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed, uint64_t amount,
@@ -92,28 +112,29 @@ static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed
     return SPRAAY_REFUSED;
 }
 
-spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n, const spraay_purchase *p,
-                               uint64_t amount, const spraay_caps *caps, spraay_moment now, spraay_cap_refusal *why)
+spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
+                               const spraay_purchase *p, const uint8_t scope[32], uint64_t amount,
+                               const spraay_caps *caps, spraay_moment now, spraay_cap_refusal *why)
 {
-    uint64_t scope = 0, day = 0, host = 0;
+    uint64_t budget = 0, day = 0, host = 0;
     spraay_err err;
 
     for (size_t i = 0; i < n; i++) {
         const spraay_purchase *r = rows[i];
         bool today = counts_today(r, now);
         if (r == p) continue; /* its own amount is the question */
-        if (spraay_budget_counts(r) && same_scope(r->budget_scope, p->budget_scope)) scope = plus(scope, r->amount);
+        if (spraay_budget_counts(r) && spraay_purchase_in_scope(r, scope)) budget = plus(budget, r->amount);
         if (today) day = plus(day, r->amount);
         if (today && strcmp(r->origin, p->origin) == 0) host = plus(host, r->amount);
     }
     for (size_t i = 0; i < b->n; i++) {
         const spraay_fold *f = &b->folds[i];
-        bool today = within_day(f->at, now);
-        if (same_scope(f->scope, p->budget_scope)) scope = plus(scope, f->amount);
+        bool today = f->origin[0] != '\0' && spraay_budget_within_day(f->at, now);
+        if (same_scope(f->scope, scope)) budget = plus(budget, f->amount);
         if (today) day = plus(day, f->amount);
         if (today && strcmp(f->origin, p->origin) == 0) host = plus(host, f->amount);
     }
-    err = judge(SPRAAY_CAP_BUDGET, caps->budget, scope, amount, why);
+    err = judge(SPRAAY_CAP_BUDGET, caps->budget, budget, amount, why);
     if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_DAY, caps->per_day, day, amount, why);
     if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_HOST, caps->per_host, host, amount, why);
     return err;
@@ -125,7 +146,7 @@ spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *cons
     spraay_totals t = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
-        if (!same_scope(rows[i]->budget_scope, scope) || !spraay_budget_counts(rows[i])) continue;
+        if (!spraay_purchase_in_scope(rows[i], scope) || !spraay_budget_counts(rows[i])) continue;
         if (is_spent(rows[i]->state))
             t.settled = plus(t.settled, rows[i]->amount);
         else

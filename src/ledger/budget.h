@@ -13,7 +13,7 @@
 
 typedef struct spraay_fold {
     uint8_t scope[32];
-    char *origin;
+    char *origin;     /* "": counted under another scope already, this one's budget alone asks */
     spraay_moment at; /* start of the minute, both clocks */
     uint64_t amount;
 } spraay_fold;
@@ -28,14 +28,23 @@ void spraay_budget_wipe(spraay_budget *b);
 /* Does this purchase count as committed at all? */
 bool spraay_budget_counts(const spraay_purchase *p);
 
-/* Remember what a purchase that leaves the store has spent. SPRAAY_NOMEM leaves all as it was. */
-SPRAAY_MUST_USE spraay_err spraay_budget_fold(spraay_budget *b, const spraay_purchase *p, spraay_moment now);
+/* Within 24 hours if either clock says so: setting one of them opens no hole. What the wall clock dates
+ * ahead was written while that clock was wrong; of such a moment only the other clock knows anything. */
+bool spraay_budget_within_day(spraay_moment at, spraay_moment now);
 
-/* Would 'amount' for 'p' break a cap? 'rows' are all purchases in the store, 'p' among them or not.
- * Returns SPRAAY_OK or SPRAAY_REFUSED with *why filled in. */
+/* When all that was signed for the purchase is dead. */
+spraay_moment spraay_budget_death(const spraay_purchase *p);
+
+/* Remember what a purchase that leaves the store has spent, and take it out of the scopes it is
+ * remembered under. SPRAAY_NOMEM leaves every sum as it was. */
+SPRAAY_MUST_USE spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now);
+
+/* Would 'amount' for 'p' break a cap, in a budget of that scope? 'rows' are all purchases in the store,
+ * 'p' among them or not. Returns SPRAAY_OK or SPRAAY_REFUSED with *why filled in. */
 SPRAAY_MUST_USE spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
-                                               const spraay_purchase *p, uint64_t amount, const spraay_caps *caps,
-                                               spraay_moment now, spraay_cap_refusal *why);
+                                               const spraay_purchase *p, const uint8_t scope[32],
+                                               uint64_t amount, const spraay_caps *caps, spraay_moment now,
+                                               spraay_cap_refusal *why);
 
 spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
                                    const uint8_t scope[32]);

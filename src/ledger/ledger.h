@@ -51,8 +51,7 @@ typedef struct spraay_claim {
     const char *fresh_id; /* id to use for a new purchase */
     const char *payer;
     const char *origin;
-    const uint8_t *budget_scope; /* 32 bytes */
-    bool again;                  /* buy anew whatever is on record */
+    bool again; /* buy anew whatever is on record */
 } spraay_claim;
 
 typedef struct spraay_op {
@@ -60,10 +59,11 @@ typedef struct spraay_op {
     spraay_moment now;
 
     /* in */
-    const spraay_claim *claim; /* CLAIM */
-    spraay_purchase *purchase; /* all others; out of CLAIM, with a reference for the caller */
-    spraay_event event;        /* EVENT */
-    uint64_t amount;           /* RESERVE: atomic units of USDC */
+    const spraay_claim *claim;    /* CLAIM */
+    spraay_purchase *purchase;    /* all others; out of CLAIM, with a reference for the caller */
+    spraay_event event;           /* EVENT */
+    uint64_t amount;              /* RESERVE: atomic units of USDC */
+    const uint8_t *budget_scope;  /* RESERVE: whose budget, 32 bytes */
     const char *network, *pay_to; /* RESERVE: what is about to be signed */
     const spraay_caps *caps;      /* RESERVE */
     bool pin;                     /* RESERVE: compare pay_to with this gateway's earlier one */
@@ -102,7 +102,7 @@ struct spraay_ledger {
  * op->err is SPRAAY_OK, or
  *   SPRAAY_STATE    the purchase is not where the caller thinks it is
  *   SPRAAY_BUSY     CLAIM: a call in flight holds this named purchase
- *   SPRAAY_MISMATCH CLAIM: the named purchase is on record for another request
+ *   SPRAAY_MISMATCH CLAIM: the named purchase is on record for another request or payer
  *   SPRAAY_REFUSED  RESERVE: a cap or the pinned receiver says no; see op->refusal
  *   SPRAAY_NOMEM    nothing was changed */
 void spraay_ledger_submit(spraay_ledger *l, spraay_op *op);

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "ledger/budget.h"
+#include "x402/network.h"
 
-#define HOLD_S 3600    /* an unproven purchase is continued by equal calls until this long after expiry */
-#define SWEEP_EVERY 64 /* claims between two looks for rows that can go */
+#define HOLD_S      3600 /* an unproven purchase is continued by equal calls until this long after expiry */
+#define SWEEP_EVERY 64   /* claims between two looks for rows that can go */
 
 /* Who this gateway had paid before; tentative until a settlement confirms it. */
 typedef struct pin {
@@ -64,13 +65,16 @@ static void drop(memory *m, const spraay_purchase *p)
 /* Fold what a row has spent, then let it go. Without memory to fold, the row stays: a sum is never lost. */
 static void retire_at(memory *m, size_t i, spraay_moment now)
 {
-    if (spraay_budget_counts(m->rows[i]) && spraay_budget_fold(&m->budget, m->rows[i], now) != SPRAAY_OK) return;
+    if (spraay_budget_counts(m->rows[i]) && spraay_budget_fold(&m->budget, m->rows[i], now) != SPRAAY_OK)
+        return;
     drop_at(m, i);
 }
 
+/* Until both clocks agree that an hour has passed since its death: one of them may have been set. */
 static bool held(const spraay_purchase *p, spraay_moment now)
 {
-    return p->named || now.wall_s <= p->valid_before + HOLD_S;
+    return p->named || now.wall_s <= p->valid_before + HOLD_S ||
+           now.mono_ms <= p->dies_mono_ms + (int64_t)HOLD_S * 1000;
 }
 
 static void sweep(memory *m, spraay_moment now)
@@ -79,7 +83,7 @@ static void sweep(memory *m, spraay_moment now)
         const spraay_purchase *p = m->rows[i - 1];
         if (p->claimed || held(p, now)) continue;
         /* Unproven money keeps its row for its day, so that the window sees it leave in time. */
-        if (spraay_state_is_open(p->state) && now.wall_s < p->valid_before + 86400) continue;
+        if (spraay_state_is_open(p->state) && spraay_budget_within_day(spraay_budget_death(p), now)) continue;
         retire_at(m, i - 1, now);
     }
 }
@@ -117,12 +121,29 @@ static void free_pin(pin *k)
     free(k);
 }
 
+static bool same_receiver(const pin *k, const char *pay_to)
+{
+    return spraay_network_same_address(spraay_network_rail(k->network), k->pay_to, pay_to);
+}
+
+/* Has another purchase been signed to the same receiver meanwhile? */
+static bool leans_on(const memory *m, const pin *k)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const spraay_purchase *p = m->rows[i];
+        if (p->fixed && strcmp(p->id, k->by) != 0 && strcmp(p->origin, k->origin) == 0 &&
+            strcmp(p->network, k->network) == 0 && same_receiver(k, p->pay_to))
+            return true;
+    }
+    return false;
+}
+
 /* A purchase that signed nothing leaves no mark. */
 static void drop_tentative(memory *m, const char *id)
 {
     for (pin **at = &m->pins; *at != NULL;) {
         pin *k = *at;
-        if (!k->confirmed && strcmp(k->by, id) == 0) {
+        if (!k->confirmed && strcmp(k->by, id) == 0 && !leans_on(m, k)) {
             *at = k->next;
             free_pin(k);
         } else {
@@ -134,7 +155,7 @@ static void drop_tentative(memory *m, const char *id)
 static void confirm_pin(memory *m, const spraay_purchase *p)
 {
     pin *k = find_pin(m, p->origin, p->network);
-    if (k != NULL && strcmp(k->pay_to, p->pay_to) == 0) k->confirmed = true;
+    if (k != NULL && same_receiver(k, p->pay_to)) k->confirmed = true;
 }
 
 /* Operations */
@@ -149,7 +170,6 @@ static bool adoptable(const spraay_purchase *p)
 static void adopt(spraay_op *op, spraay_purchase *p)
 {
     p->claimed = true;
-    memcpy(p->budget_scope, op->claim->budget_scope, 32);
     op->adopted = true;
     op->purchase = spraay_purchase_ref(p);
 }
@@ -165,7 +185,6 @@ static void begin(memory *m, spraay_op *op)
     strncpy(p->id, id, sizeof p->id - 1);
     memcpy(p->key, c->key, 32);
     memcpy(p->request, c->request, 32);
-    memcpy(p->budget_scope, c->budget_scope, 32);
     strncpy(p->payer, c->payer, sizeof p->payer - 1);
     p->named = c->named_id != NULL;
     p->claimed = true;
@@ -191,7 +210,7 @@ static void claim(memory *m, spraay_op *op)
         spraay_purchase *p = m->rows[i];
         if (c->named_id != NULL) {
             if (strcmp(p->id, c->named_id) != 0) continue;
-            if (memcmp(p->request, c->request, 32) != 0)
+            if (memcmp(p->request, c->request, 32) != 0 || strcmp(p->payer, c->payer) != 0)
                 op->err = SPRAAY_MISMATCH;
             else if (p->claimed)
                 op->err = SPRAAY_BUSY;
@@ -213,20 +232,25 @@ static void reserve(memory *m, spraay_op *op)
     spraay_state to = spraay_state_next(p->state, SPRAAY_EVENT_RESERVE);
     pin *k = op->pin ? find_pin(m, p->origin, op->network) : NULL;
     /* While an earlier authorization lives, either may settle, never both: reserve the larger. */
-    uint64_t amount = spraay_state_is_open(p->state) && p->amount > op->amount ? p->amount : op->amount;
+    bool alive = spraay_state_is_open(p->state);
+    uint64_t amount = alive && p->amount > op->amount ? p->amount : op->amount;
 
     if (to == SPRAAY_STATE_NONE) {
         op->err = SPRAAY_STATE;
         return;
     }
-    if (k != NULL && strcmp(k->pay_to, op->pay_to) != 0) {
+    if (k != NULL && !same_receiver(k, op->pay_to)) {
         op->err = SPRAAY_REFUSED;
         op->refusal = (spraay_cap_refusal){ .kind = SPRAAY_CAP_PAY_TO };
         memcpy(op->refusal.pinned, k->pay_to, sizeof k->pay_to);
         return;
     }
-    op->err = spraay_budget_check(&m->budget, m->rows, m->n, p, amount, op->caps, op->now, &op->refusal);
+    op->err = spraay_budget_check(&m->budget, m->rows, m->n, p, op->budget_scope, amount, op->caps, op->now,
+                                  &op->refusal);
     if (op->err == SPRAAY_OK && op->pin && k == NULL) op->err = add_pin(m, p, op);
+    if (op->err != SPRAAY_OK) return;
+    if (!alive) p->n_scopes = 0; /* what is alive stays in every budget under which it was signed */
+    op->err = spraay_purchase_add_scope(p, op->budget_scope);
     if (op->err != SPRAAY_OK) return;
     p->state = to;
     p->reserved = true;
@@ -257,9 +281,9 @@ static void event(memory *m, spraay_op *op)
     case SPRAAY_STATE_VOID:
         p->reserved = false;
         p->amount = 0;
+        p->voided = true;
         break;
-    default:
-        break;
+    default: break;
     }
     /* What can no longer be presented is not kept. */
     if (to == SPRAAY_STATE_DELIVERED || to == SPRAAY_STATE_PAID_LOST || to == SPRAAY_STATE_VOID ||
@@ -278,6 +302,10 @@ static void release(memory *m, spraay_op *op)
     case SPRAAY_STATE_RESERVED: /* nothing was signed, or nothing of it left */
         p->reserved = false;
         p->amount = 0;
+        if (p->voided) { /* but something did before: a proof may be wrong, one nonce never is */
+            p->state = spraay_state_next(p->state, SPRAAY_EVENT_PROVE_UNUSED);
+            break;
+        }
         drop_tentative(m, p->id);
         drop(m, p);
         break;
@@ -293,9 +321,7 @@ static void release(memory *m, spraay_op *op)
             break;
         }
         break;
-    default: /* may be adopted; counted as open, not as reserved, from here */
-        p->reserved = false;
-        break;
+    default: /* may be adopted; counted as open, not as reserved, from here */ p->reserved = false; break;
     }
 }
 

@@ -54,11 +54,14 @@ void spraay_purchase_unref(spraay_purchase *p)
     spraay_purchase_wipe_header(p);
     spraay_purchase_wipe_stored(p);
     free(p->origin);
+    free(p->url);
+    free(p->scopes);
     free(p->note);
     free(p);
 }
 
-spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value, size_t value_len)
+spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,
+                                      size_t value_len)
 {
     char *n = malloc(strlen(name) + 1), *v = malloc(value_len + 1);
 
@@ -74,4 +77,36 @@ spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, cons
     p->header_name = n;
     p->header_value = v;
     return SPRAAY_OK;
+}
+
+spraay_err spraay_purchase_set_url(spraay_purchase *p, const char *url)
+{
+    size_t n = strlen(url) + 1;
+    char *copy = malloc(n);
+
+    if (copy == NULL) return SPRAAY_NOMEM;
+    memcpy(copy, url, n);
+    free(p->url);
+    p->url = copy;
+    return SPRAAY_OK;
+}
+
+spraay_err spraay_purchase_add_scope(spraay_purchase *p, const uint8_t scope[32])
+{
+    uint8_t (*grown)[32];
+
+    if (spraay_purchase_in_scope(p, scope)) return SPRAAY_OK;
+    grown = realloc(p->scopes, (p->n_scopes + 1) * sizeof *grown);
+    if (grown == NULL) return SPRAAY_NOMEM;
+    memcpy(grown[p->n_scopes], scope, 32);
+    p->scopes = grown;
+    p->n_scopes++;
+    return SPRAAY_OK;
+}
+
+bool spraay_purchase_in_scope(const spraay_purchase *p, const uint8_t scope[32])
+{
+    for (unsigned i = 0; i < p->n_scopes; i++)
+        if (memcmp(p->scopes[i], scope, 32) == 0) return true;
+    return false;
 }

@@ -28,9 +28,9 @@ typedef struct spraay_stored {
     long status;
     spraay_buf headers; /* "name: value\n" lines, names lower case */
     spraay_buf body;
-    char *file;               /* where an oversized body was put, or NULL */
-    char payment[16];         /* "settled" or "unconfirmed" */
-    char transaction[128];    /* as the receipt names it, or "" */
+    char *file;            /* where an oversized body was put, or NULL */
+    char payment[16];      /* "settled" or "unconfirmed" */
+    char transaction[128]; /* as the receipt names it, or "" */
 } spraay_stored;
 
 typedef struct spraay_purchase {
@@ -46,12 +46,15 @@ typedef struct spraay_purchase {
     char network[80]; /* CAIP-2 */
     char asset[64];
     char pay_to[64];
-    bool fixed; /* signed at least once: the four above may not change */
+    uint8_t mark32[32]; /* the nonce of every authorization */
+    bool fixed;         /* signed at least once: the five above may not change */
+    bool voided;        /* an authorization of it was proven dead: the nonce is kept all the same */
 
     uint64_t amount;      /* atomic units: the most that any live authorization may take */
     bool reserved;        /* counted against the caps by the call that holds it */
     int64_t signed_at;    /* wall time of the first signature; 0 before it */
     int64_t valid_before; /* the latest validBefore of all authorizations */
+    int64_t dies_mono_ms; /* the same moment on the clock that cannot be set */
     char *header_name;    /* the last authorization, ready to present; wiped in final states */
     char *header_value;
     int64_t header_valid_before;
@@ -61,9 +64,11 @@ typedef struct spraay_purchase {
     bool handler_error; /* the last one met a complete error of the handler */
     bool expect_unpaid; /* the last answer gives reason to think that nothing moved */
 
-    char *origin;             /* of the gateway */
-    uint8_t budget_scope[32]; /* whose budget it counts against */
-    spraay_moment spent;      /* when it became spend, for the 24-hour window */
+    char *origin;          /* of the gateway */
+    char *url;             /* where it was presented: redirects may have led away from the request's own */
+    uint8_t (*scopes)[32]; /* whose budgets it counts against: all under which it was signed */
+    unsigned n_scopes;
+    spraay_moment spent; /* when it became spend, for the 24-hour window */
 
     spraay_stored stored;
     char *note; /* the sentence of the last loss, for the error that repeats it */
@@ -80,6 +85,13 @@ void spraay_purchase_unref(spraay_purchase *p);
 /* Replace the authorization held for presenting; copies both, wipes the old. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,
                                                       size_t value_len);
+
+/* Remember where the authorization is presented; copied. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_set_url(spraay_purchase *p, const char *url);
+
+/* Count it against one more budget; SPRAAY_NOMEM leaves all as it was. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_add_scope(spraay_purchase *p, const uint8_t scope[32]);
+bool spraay_purchase_in_scope(const spraay_purchase *p, const uint8_t scope[32]);
 
 /* Forget the authorization held for presenting. */
 void spraay_purchase_wipe_header(spraay_purchase *p);

@@ -32,10 +32,9 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
                   [S(SIGNED)] = S(UNKNOWN),
                   [S(SENT)] = S(UNKNOWN),
                   [S(UNKNOWN)] = S(UNKNOWN) },
-    [E(DELIVER)] = { [S(SENT)] = S(DELIVERED),
-                     [S(UNKNOWN)] = S(DELIVERED),
-                     [S(PAID_LOST)] = S(DELIVERED) },
-    [E(PROVE_UNUSED)] = { [S(ASKED)] = S(VOID), [S(UNKNOWN)] = S(VOID), [S(VOID)] = S(VOID) },
+    [E(DELIVER)] = { [S(SENT)] = S(DELIVERED), [S(UNKNOWN)] = S(DELIVERED), [S(PAID_LOST)] = S(DELIVERED) },
+    /* RESERVED: let go of after an earlier proof; what was proven still holds. */
+    [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID), [S(ASKED)] = S(VOID), [S(UNKNOWN)] = S(VOID), [S(VOID)] = S(VOID) },
     [E(PROVE_USED)] = { [S(ASKED)] = S(PAID_LOST),
                         [S(SENT)] = S(PAID_LOST),
                         [S(UNKNOWN)] = S(PAID_LOST),
@@ -56,8 +55,8 @@ int spraay_state_is_open(spraay_state s)
 const char *spraay_state_name(spraay_state s)
 {
     static const char *const names[SPRAAY_STATE_COUNT] = {
-        "none", "intent",  "reserved", "asked",     "signed", "sent",
-        "unknown", "void", "paid_lost", "delivered", "taken",
+        "none",    "intent", "reserved",  "asked",     "signed", "sent",
+        "unknown", "void",   "paid_lost", "delivered", "taken",
     };
     return names[s];
 }
@@ -65,8 +64,8 @@ const char *spraay_state_name(spraay_state s)
 const char *spraay_event_name(spraay_event e)
 {
     static const char *const names[SPRAAY_EVENT_COUNT] = {
-        "claim", "reserve", "ask", "decline", "sign",       "send", "unsent",
-        "lose",  "deliver", "prove_unused", "prove_used", "take",
+        "claim",  "reserve", "ask",     "decline",      "sign",       "send",
+        "unsent", "lose",    "deliver", "prove_unused", "prove_used", "take",
     };
     return names[e];
 }

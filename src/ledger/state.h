@@ -3,8 +3,8 @@
  *
  *   INTENT --> RESERVED --> (ASKED) --> SIGNED --> SENT --> DELIVERED --> TAKEN
  *     |           |                       |         |
- *   (row dropped: nothing was signed) <---'         +--> UNKNOWN --> VOID --> SIGNED (same nonce)
- *                                     no byte left  |     |  ^
+ *   (row dropped: nothing was signed; <---'         +--> UNKNOWN --> VOID --> SIGNED (same nonce)
+ *    VOID again when it was before)   no byte left  |     |  ^
  *                                                   |     |  '--- SENT (presented again)
  *                                                   '-----+--> PAID_LOST --> DELIVERED (a late answer)
  *

@@ -33,8 +33,8 @@ const spraay_represent *spraay_represent_rules(spraay_class cls);
 /* Milliseconds to wait before presentation number n+1, n >= 1: 1, 2, 4, 8 … at most 30 s, with jitter. */
 int64_t spraay_represent_backoff_ms(unsigned n, uint32_t random);
 
-#define SPRAAY_LIFE_MIN_S 30     /* a cheque with less life left is not presented */
-#define SPRAAY_CHAIN_AFTER_S 90  /* how long after the send the chain is asked, for chain_first */
+#define SPRAAY_LIFE_MIN_S    30            /* a cheque with less life left is not presented */
+#define SPRAAY_CHAIN_AFTER_S ((int64_t)90) /* how long after the send the chain is asked, for chain_first */
 
 /* "free" "repeat" "once" "never" "look"; false when unknown. */
 bool spraay_class_parse(spraay_class *out, const char *text);

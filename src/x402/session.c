@@ -67,6 +67,13 @@ bool session_wait(spraay_session *s, int64_t ms, spraay_want then, spraay_now no
 
 void session_probe(spraay_session *s)
 {
+    spraay_buf_clear(&s->url);
+    if (spraay_buf_puts(&s->url, s->cfg.url) != SPRAAY_OK) {
+        session_describe(s, "ledger", "memory", "", "out of memory");
+        session_fail(s);
+        return;
+    }
+    s->redirects = 0;
     s->want = SPRAAY_WANT_PROBE;
 }
 
@@ -95,8 +102,8 @@ static void resume_authorized(spraay_session *s, spraay_now now)
     int64_t since_ms = (now.wall_s - s->past.sent_at_s) * 1000, due;
 
     session_describe(s, "payment", s->past.sends > 0 ? "unanswered" : "unsent", "",
-             "an equal call before this one was left without an answer%s%s", s->past.note ? ": " : "",
-             s->past.note ? s->past.note : "");
+                     "an equal call before this one was left without an answer%s%s", s->past.note ? ": " : "",
+                     s->past.note ? s->past.note : "");
     if (s->past.sends == 0) { /* signed, or about to be, and never presented */
         if (session_alive(s, now))
             session_pay(s);
@@ -110,9 +117,10 @@ static void resume_authorized(spraay_session *s, spraay_now now)
     }
     switch (s->cfg.cls) {
     case SPRAAY_CLASS_NEVER:
-        session_line(s->outcome.hint, sizeof s->outcome.hint,
-                  "this call is never presented twice, because it moves other money: compare the account's balance "
-                  "and job count with what you expect, then use { again = true } to buy anew");
+        session_line(
+            s->outcome.hint, sizeof s->outcome.hint,
+            "this call is never presented twice, because it moves other money: compare the account's balance "
+            "and job count with what you expect, then use { again = true } to buy anew");
         session_fail(s);
         return;
     case SPRAAY_CLASS_LOOK:
@@ -137,8 +145,7 @@ static void resume_authorized(spraay_session *s, spraay_now now)
         }
         return;
     case SPRAAY_CLASS_REPEAT:
-    case SPRAAY_CLASS_FREE:
-        break;
+    case SPRAAY_CLASS_FREE: break;
     }
     if (!session_alive(s, now)) {
         session_probe(s);
@@ -152,19 +159,20 @@ static void resume_authorized(spraay_session *s, spraay_now now)
 static void claim_failed(spraay_session *s, spraay_err err)
 {
     if (err == SPRAAY_BUSY)
-        session_describe(s, "usage", "purchase_in_flight", "wait for the other call, or name this one differently",
-                 "another call that has not returned holds this purchase");
+        session_describe(s, "usage", "purchase_in_flight",
+                         "wait for the other call, or name this one differently",
+                         "another call that has not returned holds this purchase");
     else if (err == SPRAAY_MISMATCH)
         session_describe(s, "usage", "purchase_mismatch", "use a new purchase id for a new request",
-                 "this purchase id is on record for a different request");
+                         "this purchase id is on record for a different request");
     else
         session_describe(s, "ledger", "ledger_claim", "", "the ledger could not open the purchase: %s",
-                 spraay_err_sentence(err));
+                         spraay_err_sentence(err));
     session_fail(s);
 }
 
-void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past, const uint8_t mark32[32],
-                            spraay_now now)
+void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past,
+                            const uint8_t mark32[32], spraay_now now)
 {
     if (err != SPRAAY_OK) {
         claim_failed(s, err);
@@ -176,32 +184,35 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
     s->sent_at_s = past->sent_at_s;
     s->open = past->kind == SPRAAY_PAST_AUTHORIZED;
     s->expect_unpaid = past->expect_unpaid;
+    s->asking = false;
     spraay_buf_clear(&s->header);
+    s->policy.fixed = NULL;
     if (past->network != NULL) {
         s->fixed = (spraay_policy_fixed){ past->network, past->asset, past->pay_to };
         s->policy.fixed = &s->fixed;
     }
     if (past->header_name != NULL && spraay_buf_put_slice(&s->header, past->header_value) == SPRAAY_OK) {
+        if (past->url != NULL) {
+            spraay_buf_clear(&s->url);
+            if (spraay_buf_puts(&s->url, past->url) != SPRAAY_OK) spraay_buf_clear(&s->header);
+        }
         s->header_name = past->header_name;
         s->version = strcmp(past->header_name, "X-PAYMENT") == 0 ? 1 : 2;
         s->valid_before_s = past->header_valid_before_s;
     }
     switch (past->kind) {
-    case SPRAAY_PAST_NEW:
-        session_probe(s);
-        break;
-    case SPRAAY_PAST_AUTHORIZED:
-        resume_authorized(s, now);
-        break;
+    case SPRAAY_PAST_NEW: session_probe(s); break;
+    case SPRAAY_PAST_AUTHORIZED: resume_authorized(s, now); break;
     case SPRAAY_PAST_VOID:
         s->sends = 0;
         if (s->cfg.cls != SPRAAY_CLASS_NEVER) {
             session_probe(s);
             break;
         }
-        session_describe(s, "payment", "void",
-                 "compare the account's balance with what you expect, then use { again = true } to buy anew",
-                 "an equal call before this one was left without an answer, and its payment is proven unused");
+        session_describe(
+            s, "payment", "void",
+            "compare the account's balance with what you expect, then use { again = true } to buy anew",
+            "an equal call before this one was left without an answer, and its payment is proven unused");
         session_fail(s);
         break;
     case SPRAAY_PAST_LOST:
@@ -210,14 +221,12 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
             break;
         }
         session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
-                 "this was paid before and its result was lost%s%s", past->note ? ": " : "",
-                 past->note ? past->note : "");
+                         "this was paid before and its result was lost%s%s", past->note ? ": " : "",
+                         past->note ? past->note : "");
         s->outcome.paid = SPRAAY_PAID_YES;
         session_fail(s);
         break;
-    case SPRAAY_PAST_DELIVERED:
-        session_succeed(s, "restored");
-        break;
+    case SPRAAY_PAST_DELIVERED: session_succeed(s, "restored"); break;
     }
 }
 
@@ -261,37 +270,35 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
         if (s->after_note == SPRAAY_WANT_NOTHING) session_money(s, &s->outcome);
         s->want = s->after_note;
         break;
-    default:
-        s->want = s->after_note;
-        break;
+    default: s->want = s->after_note; break;
     }
 }
 
 static void proven_lost(spraay_session *s)
 {
     session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
-             "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
-             s->past.note ? s->past.note : "");
+                     "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
+                     s->past.note ? s->past.note : "");
     s->outcome.paid = SPRAAY_PAID_YES;
     s->after_note = SPRAAY_WANT_NOTHING;
     s->want = SPRAAY_WANT_LOST;
 }
 
-void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why, spraay_now now)
+void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why,
+                           spraay_now now)
 {
     const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
 
     switch (verdict) {
-    case SPRAAY_VERDICT_USED:
-        proven_lost(s);
-        return;
+    case SPRAAY_VERDICT_USED: proven_lost(s); return;
     case SPRAAY_VERDICT_VOID:
-        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached ? SPRAAY_WANT_NOTHING : SPRAAY_WANT_PROBE;
+        s->after_note =
+            s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached ? SPRAAY_WANT_NOTHING : SPRAAY_WANT_PROBE;
         s->want = SPRAAY_WANT_VOID;
         return;
     case SPRAAY_VERDICT_UNUSED:
-        if (s->proof_for_represent && block_s >= s->sent_at_s + SPRAAY_CHAIN_AFTER_S && session_alive(s, now) &&
-            (r->presentations == 0 || s->sends < r->presentations)) {
+        if (s->proof_for_represent && block_s >= s->sent_at_s + SPRAAY_CHAIN_AFTER_S &&
+            session_alive(s, now) && (r->presentations == 0 || s->sends < r->presentations)) {
             session_pay(s);
             return;
         }
@@ -331,7 +338,8 @@ void spraay_session_woke(spraay_session *s, spraay_now now)
 
 /* Leaving and coming back */
 
-bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why, spraay_now now)
+bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why,
+                           spraay_now now)
 {
     spraay_outcome o;
 
@@ -363,9 +371,9 @@ void spraay_session_attach(spraay_session *s, int64_t deadline_ms)
 
 const char *spraay_want_name(spraay_want w)
 {
-    static const char *const names[] = { "claim",  "probe", "approval", "reserve", "signature", "record",
-                                         "pay",    "deliver", "lose",   "unsend",  "void",      "lost",
-                                         "anew",   "proof", "wait",     "nothing" };
+    static const char *const names[] = { "claim", "probe",   "approval", "reserve", "signature", "record",
+                                         "pay",   "deliver", "lose",     "unsend",  "void",      "lost",
+                                         "anew",  "proof",   "wait",     "nothing" };
     return names[w];
 }
 

@@ -70,19 +70,19 @@ typedef struct spraay_outcome {
 
 typedef struct spraay_session_config {
     const char *method;
-    const char *url;            /* absolute, already parsed once by the caller */
-    const char *origin;         /* of url */
-    bool may_pay;               /* this origin may be paid */
-    bool insecure;              /* plain http to another machine: never paid */
-    bool quote;                 /* stop at the terms */
-    bool ask;                   /* the caller wants a last word */
-    bool claims;                /* false: a free request that has no purchase */
-    spraay_class cls;           /* how an unanswered presentation is repeated */
-    bool probe_safe;            /* the unpaid request may be repeated after it was sent */
-    unsigned retries;           /* of the unpaid request */
-    int64_t deadline_ms;        /* monotonic; nothing is begun after it */
+    const char *url;             /* absolute, already parsed once by the caller */
+    const char *origin;          /* of url */
+    bool may_pay;                /* this origin may be paid */
+    bool insecure;               /* plain http to another machine: never paid */
+    bool quote;                  /* stop at the terms */
+    bool ask;                    /* the caller wants a last word */
+    bool claims;                /* false: a free request that has no purchase, and pays nothing */
+    spraay_class cls;            /* how an unanswered presentation is repeated */
+    bool probe_safe;             /* the unpaid request may be repeated after it was sent */
+    unsigned retries;            /* of the unpaid request */
+    int64_t deadline_ms;         /* monotonic; nothing is begun after it */
     const spraay_policy *policy; /* borrowed; 'fixed' is set by the session */
-    const char *payment_id;     /* for servers that demand payment-identifier */
+    const char *payment_id;      /* for servers that demand payment-identifier */
 } spraay_session_config;
 
 /* What the ledger has on record when a purchase is claimed. Borrowed until the session ends. */
@@ -97,6 +97,7 @@ typedef enum spraay_past_kind {
 typedef struct spraay_past {
     spraay_past_kind kind;
     const char *network, *asset, *pay_to; /* fixed by the first signature; NULL before it */
+    const char *url;                      /* where the last authorization was presented; NULL */
     const char *header_name;              /* the last authorization; NULL when none is held */
     spraay_slice header_value;
     int64_t header_valid_before_s;
@@ -111,7 +112,7 @@ typedef struct spraay_past {
 
 /* How a transport failed. */
 typedef struct spraay_break {
-    bool sent;            /* some byte of the request may have left */
+    bool sent; /* some byte of the request may have left */
     bool timeout;
     const char *code;     /* stable: "connect" "resolve" "tls" "reset" "truncated" … */
     const char *sentence; /* for people */
@@ -155,10 +156,12 @@ typedef struct spraay_session {
     int version;             /* x402 version of the header */
     int64_t valid_before_s;  /* of the header */
     bool open;               /* an authorization may be out there */
+    bool asking;             /* a signer outside has the terms */
+    bool open_before;        /* 'open' before it got them */
     bool fresh;              /* the paid leg wants a connection of its own */
 
     unsigned probes, redirects, presentations; /* in this session */
-    unsigned sends;                             /* of the purchase, sessions before included */
+    unsigned sends;                            /* of the purchase, sessions before included */
     int64_t sent_at_s;
     bool detached; /* nobody waits: finish what is in flight, begin nothing */
 
@@ -177,8 +180,8 @@ SPRAAY_MUST_USE spraay_err spraay_session_init(spraay_session *s, const spraay_s
 void spraay_session_wipe(spraay_session *s);
 
 /* Reports; each is legal only while the session wants it. */
-void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past, const uint8_t mark32[32],
-                            spraay_now now);
+void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past,
+                            const uint8_t mark32[32], spraay_now now);
 void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t date_s,
                              int64_t retry_after_s, spraay_now now);
 void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now now);
@@ -188,8 +191,8 @@ void spraay_session_sending(spraay_session *s, spraay_now now);
 void spraay_session_asking(spraay_session *s);
 void spraay_session_approved(spraay_session *s, bool yes, const char *why, spraay_now now);
 /* 'sentence' and 'hint' explain a refusal; kind is "budget", "policy" or "ledger". */
-void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code, const char *sentence,
-                             const char *hint, spraay_now now);
+void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code,
+                             const char *sentence, const char *hint, spraay_now now);
 void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, const char *why, spraay_now now);
 void spraay_session_recorded(spraay_session *s, spraay_err err, spraay_now now);
 void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now);
@@ -199,14 +202,15 @@ void spraay_session_woke(spraay_session *s, spraay_now now);
 
 /* Nobody waits any more. Nothing new is begun; a presentation in flight is left to finish.
  * Returns true when the session ended by this (nothing of it is in flight). */
-bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why, spraay_now now);
+bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why,
+                           spraay_now now);
 
 /* Somebody waits again, until the given time. */
 void spraay_session_attach(spraay_session *s, int64_t deadline_ms);
 
 /* What a call that stops waiting now has to say while the session goes on. */
-void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind, const char *code,
-                              const char *why);
+void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind,
+                              const char *code, const char *why);
 
 const char *spraay_want_name(spraay_want w);
 const char *spraay_paid_name(spraay_paid p);

@@ -32,7 +32,8 @@ void session_money(const spraay_session *s, spraay_outcome *o)
     o->until_s = s->valid_before_s > s->past.valid_before_s ? s->valid_before_s : s->past.valid_before_s;
 }
 
-static void fill(spraay_outcome *o, const char *kind, const char *code, const char *hint, const char *fmt, va_list ap)
+static void fill(spraay_outcome *o, const char *kind, const char *code, const char *hint, const char *fmt,
+                 va_list ap)
 {
     o->ok = false;
     o->kind = kind;
@@ -41,7 +42,8 @@ static void fill(spraay_outcome *o, const char *kind, const char *code, const ch
     (void)vsnprintf(o->message, sizeof o->message, fmt, ap);
 }
 
-void session_describe(spraay_session *s, const char *kind, const char *code, const char *hint, const char *fmt, ...)
+void session_describe(spraay_session *s, const char *kind, const char *code, const char *hint,
+                      const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -50,8 +52,8 @@ void session_describe(spraay_session *s, const char *kind, const char *code, con
     session_money(s, &s->outcome);
 }
 
-void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind, const char *code,
-                              const char *why)
+void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind,
+                              const char *code, const char *why)
 {
     bool in_flight = s->want == SPRAAY_WANT_PAY;
 
@@ -60,11 +62,13 @@ void spraay_session_situation(const spraay_session *s, spraay_outcome *out, cons
     out->kind = kind;
     session_line(out->code, sizeof out->code, code);
     (void)snprintf(out->message, sizeof out->message, "%.160s%s%.500s", why,
-                   s->outcome.message[0] && !in_flight ? "; last: " : "", in_flight ? "" : s->outcome.message);
+                   s->outcome.message[0] && !in_flight ? "; last: " : "",
+                   in_flight ? "" : s->outcome.message);
     session_money(s, out);
     out->status = s->outcome.status;
     out->retry_after_s = s->outcome.retry_after_s;
     if (out->paid == SPRAAY_PAID_MAYBE)
-        session_line(out->hint, sizeof out->hint,
-                  "call again with the same arguments: the answer is picked up, or the same payment presented");
+        session_line(
+            out->hint, sizeof out->hint,
+            "call again with the same arguments: the answer is picked up, or the same payment presented");
 }

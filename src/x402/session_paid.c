@@ -15,12 +15,14 @@ void spraay_session_sending(spraay_session *s, spraay_now now)
 
 void spraay_session_asking(spraay_session *s)
 {
+    if (!s->asking) s->open_before = s->open;
+    s->asking = true;
     s->open = true;
 }
 
 static void mine(const spraay_session *s, spraay_receipt_mine *m)
 {
-    if (s->have_offer && s->signatures > 0)
+    if (s->choice.entry != NULL && s->signatures > 0)
         *m = (spraay_receipt_mine){ s->choice.entry->network, s->choice.payer, s->choice.entry->amount };
     else
         *m = (spraay_receipt_mine){ s->past.network, spraay_policy_payer(&s->policy, SPRAAY_RAIL_EVM),
@@ -95,10 +97,16 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
         s->want = SPRAAY_WANT_DELIVER;
         return;
     case SPRAAY_MEANING_UNCONFIRMED:
+        if (a->status < 200) { /* not an answer, only the beginning of one */
+            session_describe(s, "gateway", "interim_answer", "", "the server answers the payment with %ld and no more",
+                             a->status);
+            after_loss(s, now);
+            return;
+        }
         if (a->status >= 300) { /* a redirect is never followed with a payment */
             s->expect_unpaid = false;
-            session_describe(s, "gateway", "redirect_after_payment", "", "the server answered the payment with a redirect (%ld)",
-                     a->status);
+            session_describe(s, "gateway", "redirect_after_payment", "",
+                             "the server answered the payment with a redirect (%ld)", a->status);
             s->outcome.expect = SPRAAY_EXPECT_YES;
             session_lose(s, SPRAAY_WANT_NOTHING);
             return;
@@ -108,36 +116,48 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
         return;
     case SPRAAY_MEANING_RATE_LIMITED:
         after_s = session_retry_after(a, after_s);
-        session_describe(s, "gateway", "rate_limited", "call again later: the same payment is presented again",
-                 "the server answers 429 to the paid request%s%s", meaning.reason[0] ? ": " : "", meaning.reason);
+        session_describe(
+            s, "gateway", "rate_limited", "call again later: the same payment is presented again",
+            "the server answers 429 to the paid request%s%s", meaning.reason[0] ? ": " : "", meaning.reason);
         s->outcome.retry_after_s = after_s ? after_s : SPRAAY_SESSION_RATE_WAIT_S;
         represent(s, r->after_rate_limit, s->outcome.retry_after_s * 1000, now);
         break;
     case SPRAAY_MEANING_REFUSED:
         same_words = s->error_seen[0] && strcmp(meaning.reason, s->error_seen) == 0;
-        session_describe(s, "payment", "refused", same_words ? "a proxy may have removed the payment header" : "",
-                 "the payment was refused: %s", reason_of(&meaning, "no reason given"));
+        if (strstr(meaning.reason, "insufficient") != NULL)
+            session_describe(s, "payment", "insufficient_funds",
+                             "send USDC to the payer's address, then call again", "%s cannot pay this: %s",
+                             m.payer != NULL ? m.payer : "the payer", meaning.reason);
+        else
+            session_describe(s, "payment", "refused",
+                             same_words ? "a proxy may have removed the payment header" : "",
+                             "the payment was refused: %s", reason_of(&meaning, "no reason given"));
         /* Words of a crash or a proxy may pass; a definite reason will not. */
-        represent(s, r->after_refusal && !same_words && !spraay_receipt_reason_definite(meaning.reason) &&
-                         strcmp(meaning.reason, "No matching payment requirements") != 0,
+        represent(s,
+                  r->after_refusal && !same_words && !spraay_receipt_reason_definite(meaning.reason) &&
+                      strcmp(meaning.reason, "No matching payment requirements") != 0,
                   0, now);
         break;
     case SPRAAY_MEANING_SETTLE_FAILED_DEFINITE:
-        session_describe(s, "payment", "settle_failed", "", "the work was done but the payment did not settle: %s",
-                 reason_of(&meaning, "no reason given"));
+        session_describe(s, "payment", "settle_failed", "",
+                         "the work was done but the payment did not settle: %s",
+                         reason_of(&meaning, "no reason given"));
         session_lose(s, SPRAAY_WANT_NOTHING);
         break;
     case SPRAAY_MEANING_SETTLE_UNKNOWN:
     case SPRAAY_MEANING_CRASHED:
-        session_describe(s, "payment", meaning.kind == SPRAAY_MEANING_CRASHED ? "settle_crashed" : "settle_unknown",
-                 "call again with the same arguments: the same payment is presented, never a second one",
-                 "the server does not say what became of the payment: %s", reason_of(&meaning, "402 without a reason"));
+        session_describe(
+            s, "payment", meaning.kind == SPRAAY_MEANING_CRASHED ? "settle_crashed" : "settle_unknown",
+            "call again with the same arguments: the same payment is presented, never a second one",
+            "the server does not say what became of the payment: %s",
+            reason_of(&meaning, "402 without a reason"));
         represent(s, r->after_refusal, 0, now);
         break;
     case SPRAAY_MEANING_NONCE_USED:
     case SPRAAY_MEANING_CONFLICT:
         session_describe(s, "payment", meaning.kind == SPRAAY_MEANING_CONFLICT ? "conflict" : "nonce_used",
-                 "", "the server says that this payment went through before: %s", reason_of(&meaning, "409"));
+                         "", "the server says that this payment went through before: %s",
+                         reason_of(&meaning, "409"));
         s->expect_unpaid = false;
         s->outcome.expect = SPRAAY_EXPECT_YES;
         s->proof_for_represent = false;
@@ -145,31 +165,38 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
         break;
     case SPRAAY_MEANING_CREDITS:
         session_describe(s, "gateway", "credits", "deposit more, or pay per call", "%s",
-                 reason_of(&meaning, "the account's balance is too small"));
+                         reason_of(&meaning, "the account's balance is too small"));
         session_lose(s, SPRAAY_WANT_NOTHING);
         break;
     case SPRAAY_MEANING_ALLOWANCE:
-        session_describe(s, "payment", "allowance", "", "the server wants an allowance for Permit2, which this client never gives");
+        session_describe(s, "payment", "allowance", "",
+                         "the server wants an allowance for Permit2, which this client never gives");
         session_lose(s, SPRAAY_WANT_NOTHING);
         break;
     case SPRAAY_MEANING_HANDLER_ERROR:
-        session_describe(s, "gateway", a->status >= 500 ? "server_error" : a->status == 404 ? "not_found" : "bad_request", "",
-                 "the server answers %ld%s%s", a->status, meaning.reason[0] ? ": " : "", meaning.reason);
+        session_describe(s, "gateway",
+                         a->status >= 500   ? "server_error"
+                         : a->status == 404 ? "not_found"
+                                            : "bad_request",
+                         "", "the server answers %ld%s%s", a->status, meaning.reason[0] ? ": " : "",
+                         meaning.reason);
         s->handler_error = true;
         represent(s, r->after_handler_error && a->status >= 500 && s->presentations <= s->cfg.retries,
                   after_s * 1000, now);
         break;
     case SPRAAY_MEANING_HANDLER_ERROR_PAID:
         session_describe(s, "gateway", "failed_after_payment", "",
-                 "the server took the payment and answered %ld%s%s", a->status, meaning.reason[0] ? ": " : "",
-                 meaning.reason);
+                         "the server took the payment and answered %ld%s%s", a->status,
+                         meaning.reason[0] ? ": " : "", meaning.reason);
         s->outcome.paid = SPRAAY_PAID_YES;
         s->after_note = SPRAAY_WANT_NOTHING;
         s->want = SPRAAY_WANT_LOST;
         break;
     case SPRAAY_MEANING_LOST:
-        session_describe(s, "gateway", "server_error", "call again with the same arguments: the same payment is presented",
-                 "the answer was lost on the way: %ld%s%s", a->status, meaning.reason[0] ? ", " : "", meaning.reason);
+        session_describe(s, "gateway", "server_error",
+                         "call again with the same arguments: the same payment is presented",
+                         "the answer was lost on the way: %ld%s%s", a->status, meaning.reason[0] ? ", " : "",
+                         meaning.reason);
         after_loss(s, now);
         break;
     }
@@ -178,10 +205,14 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
 
 void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now)
 {
+    const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
+
     s->outcome.status = 0;
-    session_describe(s, b->timeout ? "timeout" : "connection", b->code,
-             b->sent ? "call again with the same arguments: the same payment is presented, never a second one" : "",
-             "%s", b->sentence);
+    session_describe(
+        s, b->timeout ? "timeout" : "connection", b->code,
+        b->sent ? "call again with the same arguments: the same payment is presented, never a second one"
+                : "",
+        "%s", b->sentence);
     if (!b->sent && s->sends == 1 && s->past.kind != SPRAAY_PAST_AUTHORIZED) {
         /* The only presentation never left: nothing is out there. Try the transport again, or give up cleanly. */
         bool more = !s->detached && !b->permanent && s->presentations <= s->cfg.retries;
@@ -191,15 +222,16 @@ void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now
         session_money(s, &s->outcome);
         s->wait_until_ms = now.mono_ms + ms;
         s->after_wait = SPRAAY_WANT_RECORD;
-        s->after_note = more && s->wait_until_ms < s->cfg.deadline_ms ? SPRAAY_WANT_WAIT : SPRAAY_WANT_NOTHING;
+        s->after_note =
+            more && s->wait_until_ms < s->cfg.deadline_ms ? SPRAAY_WANT_WAIT : SPRAAY_WANT_NOTHING;
         s->want = SPRAAY_WANT_UNSEND;
         return;
     }
     s->expect_unpaid = false;
     session_money(s, &s->outcome);
-    if (!b->sent && s->presentations <= s->cfg.retries && !b->permanent) {
-        s->sends--; /* this presentation did not happen */
-        represent(s, true, 0, now);
+    if (!b->sent) { /* this presentation did not happen; an earlier one did */
+        s->sends--;
+        represent(s, !b->permanent && (s->presentations <= s->cfg.retries || r->after_loss), 0, now);
         return;
     }
     after_loss(s, now);

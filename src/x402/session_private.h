@@ -10,8 +10,8 @@
 
 #include "x402/session.h"
 
-#define SPRAAY_SESSION_HEADER_MAX 65536 /* bytes of a payment header */
-#define SPRAAY_SESSION_RATE_WAIT_S 60   /* after a 429 that does not say how long */
+#define SPRAAY_SESSION_HEADER_MAX  65536 /* bytes of a payment header */
+#define SPRAAY_SESSION_RATE_WAIT_S 60    /* after a 429 that does not say how long */
 
 /* One line of a server's words: controls become spaces, cut to 'size'. NULL is empty. */
 void session_line(char *out, size_t size, const char *text);
@@ -21,7 +21,8 @@ void session_money(const spraay_session *s, spraay_outcome *o);
 
 /* Describe the error that the session would end in from here on. */
 SPRAAY_PRINTF(5, 6)
-void session_describe(spraay_session *s, const char *kind, const char *code, const char *hint, const char *fmt, ...);
+void session_describe(spraay_session *s, const char *kind, const char *code, const char *hint,
+                      const char *fmt, ...);
 
 /* Ends: in the error described before, or with a result. */
 void session_fail(spraay_session *s);
@@ -33,6 +34,7 @@ void session_lose(spraay_session *s, spraay_want then);
 /* Wait, then go on with 'then'. False, and nothing changed, when the caller's time ends before. */
 bool session_wait(spraay_session *s, int64_t ms, spraay_want then, spraay_now now);
 
+/* From the beginning: the request as the caller made it, wherever it was led before. */
 void session_probe(spraay_session *s);
 void session_pay(spraay_session *s);
 void session_prove(spraay_session *s, bool for_represent);
@@ -43,8 +45,8 @@ bool session_alive(const spraay_session *s, spraay_now now);
 /* Seconds that an answer asks to wait, from its header or its body; 0 when it does not say. */
 int64_t session_retry_after(const spraay_answer *a, int64_t header_s);
 
-void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t after_s,
-                             spraay_now now);
+void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_slice location,
+                             int64_t after_s, spraay_now now);
 void session_broke_unpaid(spraay_session *s, const spraay_break *b, spraay_now now);
 void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t after_s, spraay_now now);
 void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now);

@@ -9,9 +9,9 @@
 #include "codec/url.h"
 #include "x402/session_private.h"
 
-#define REDIRECTS_MAX 5
-#define SKEW_MAX_S 30    /* a server's clock that differs by more is acted upon */
-#define SIGNATURES_MAX 3 /* a slow signer is asked again this often */
+#define REDIRECTS_MAX  5
+#define SKEW_MAX_S     30 /* a server's clock that differs by more is acted upon */
+#define SIGNATURES_MAX 3  /* a slow signer is asked again this often */
 
 /* PROBE: the request without a payment. */
 
@@ -60,20 +60,22 @@ static void follow(spraay_session *s, const spraay_answer *a, spraay_slice locat
     spraay_buf_init(&origin, SPRAAY_URL_MAX);
     if (spraay_url_parse(&base, s->url.d, s->url.n) == SPRAAY_OK &&
         spraay_url_resolve(&base, location, &next) == SPRAAY_OK &&
-        spraay_url_parse(&target, next.d, next.n) == SPRAAY_OK && spraay_url_origin(&target, &origin) == SPRAAY_OK)
+        spraay_url_parse(&target, next.d, next.n) == SPRAAY_OK &&
+        spraay_url_origin(&target, &origin) == SPRAAY_OK)
         same = strcmp(origin.d, s->cfg.origin) == 0;
     if (same && keeps_method && ++s->redirects <= REDIRECTS_MAX) {
         spraay_buf old = s->url;
         s->url = next;
         next = old;
-        session_probe(s);
+        s->want = SPRAAY_WANT_PROBE;
     } else {
         session_describe(s, "gateway", "redirect",
-                 same ? "" : "if you trust the other address, name it as gateway or in hosts",
-                 "the server redirects to %.300s, which %s", next.d ? next.d : "an address that cannot be read",
-                 !same           ? "is not the origin this call was meant for"
-                 : !keeps_method ? "would turn the request into another method"
-                                 : "goes on without end");
+                         same ? "" : "if you trust the other address, name it as gateway or in hosts",
+                         "the server redirects to %.300s, which %s",
+                         next.d ? next.d : "an address that cannot be read",
+                         !same           ? "is not the origin this call was meant for"
+                         : !keeps_method ? "would turn the request into another method"
+                                         : "goes on without end");
         s->outcome.status = a->status;
         session_fail(s);
     }
@@ -106,7 +108,8 @@ static spraay_err micro_dollars(char out[24], const spraay_choice *c)
 
 static void refused(spraay_session *s, long status)
 {
-    session_describe(s, "policy", spraay_refusal_name(s->refusal.code), s->refusal.hint, "%s", s->refusal.sentence);
+    session_describe(s, "policy", spraay_refusal_name(s->refusal.code), s->refusal.hint, "%s",
+                     s->refusal.sentence);
     s->outcome.status = status;
     session_fail(s);
 }
@@ -114,12 +117,23 @@ static void refused(spraay_session *s, long status)
 static void choose(spraay_session *s, const spraay_answer *a)
 {
     const char *why = NULL;
+    char said[200];
     bool walletless;
     spraay_err err;
 
     spraay_offer_wipe(&s->offer);
+    memset(&s->choice, 0, sizeof s->choice); /* it pointed into the offer */
     s->have_offer = false;
     err = spraay_offer_read(&s->offer, a, &why);
+    body_error(said, sizeof said, a);
+    /* A challenge beside these words is left over from the gate, which a payment would not pass again. */
+    if (spraay_meaning_is_credits(said) &&
+        (err != SPRAAY_OK || s->offer.error == NULL || strcmp(said, s->offer.error) != 0)) {
+        session_describe(s, "gateway", "credits", "deposit more, or pay per call", "%s", said);
+        s->outcome.status = a->status;
+        session_fail(s);
+        return;
+    }
     if (err != SPRAAY_OK) {
         spraay_choose_unreadable(&s->refusal, err, why, s->cfg.origin);
         refused(s, a->status);
@@ -128,15 +142,23 @@ static void choose(spraay_session *s, const spraay_answer *a)
     s->have_offer = true;
     if (s->cfg.insecure) {
         session_describe(s, "policy", "insecure", "use https; plain http is paid on loopback only",
-                 "%s asks for a payment over plain http", s->cfg.origin);
+                         "%s asks for a payment over plain http", s->cfg.origin);
         s->outcome.status = a->status;
         session_fail(s);
         return;
     }
     if (!s->cfg.may_pay) {
-        session_describe(s, "policy", "host", "name the origin in hosts = { … } if it may be paid",
-                 "%s asks for a payment, and it is neither the gateway nor one of the hosts this client may pay",
-                 s->cfg.origin);
+        session_describe(
+            s, "policy", "host", "name the origin in hosts = { … } if it may be paid",
+            "%s asks for a payment, and it is neither the gateway nor one of the hosts this client may pay",
+            s->cfg.origin);
+        s->outcome.status = a->status;
+        session_fail(s);
+        return;
+    }
+    if (!s->cfg.claims && !s->cfg.quote && s->policy.payer_evm != NULL) {
+        session_describe(s, "policy", "not_free", "make it a request that may pay, if it is worth something to you",
+                         "%s asks for a payment for something that was free", s->cfg.origin);
         s->outcome.status = a->status;
         session_fail(s);
         return;
@@ -149,15 +171,17 @@ static void choose(spraay_session *s, const spraay_answer *a)
         return;
     }
     if (walletless && !s->cfg.quote) {
-        session_describe(s, "wallet", "no_wallet", "give spraay.open a wallet, for instance wallet = spraay.wallet.env()",
-                 "%s asks %s %s for this, and the client has no wallet to pay from", s->cfg.origin, s->choice.price,
-                 s->choice.asset->symbol);
+        session_describe(s, "wallet", "no_wallet",
+                         "give spraay.open a wallet, for instance wallet = spraay.wallet.env()",
+                         "%s asks %s %s for this, and the client has no wallet to pay from", s->cfg.origin,
+                         s->choice.price, s->choice.asset->symbol);
         s->outcome.status = a->status;
         session_fail(s);
         return;
     }
     if (micro_dollars(s->micro, &s->choice) != SPRAAY_OK) {
-        session_describe(s, "policy", "amount", "", "the price %s is beyond anything this client counts", s->choice.price);
+        session_describe(s, "policy", "amount", "", "the price %s is beyond anything this client counts",
+                         s->choice.price);
         session_fail(s);
         return;
     }
@@ -168,8 +192,8 @@ static void choose(spraay_session *s, const spraay_answer *a)
         s->want = s->cfg.ask ? SPRAAY_WANT_APPROVAL : SPRAAY_WANT_RESERVE;
 }
 
-void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t after_s,
-                           spraay_now now)
+void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_slice location,
+                             int64_t after_s, spraay_now now)
 {
     char error[200];
 
@@ -180,7 +204,12 @@ void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_s
         return;
     }
     if (a->status >= 200 && a->status < 300) {
-        session_succeed(s, "free");
+        if (s->open && s->sends > 0) { /* what is given now may be what was paid before */
+            s->outcome.payment = "unconfirmed";
+            s->want = SPRAAY_WANT_DELIVER;
+        } else {
+            session_succeed(s, "free");
+        }
         return;
     }
     if (a->status >= 300 && a->status < 400 && location.n > 0) {
@@ -190,20 +219,25 @@ void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_s
     body_error(error, sizeof error, a);
     if (a->status == 429) {
         after_s = session_retry_after(a, after_s);
-        session_describe(s, "gateway", "rate_limited", "call less often, or set rate in spraay.open to space calls",
-                 "the server answers 429, too many requests%s%s", error[0] ? ": " : "", error);
+        session_describe(s, "gateway", "rate_limited",
+                         "call less often, or set rate in spraay.open to space calls",
+                         "the server answers 429, too many requests%s%s", error[0] ? ": " : "", error);
         s->outcome.retry_after_s = after_s ? after_s : SPRAAY_SESSION_RATE_WAIT_S;
         s->outcome.status = a->status;
         probe_again(s, s->outcome.retry_after_s * 1000, now);
         return;
     }
-    session_describe(s, "gateway", a->status >= 500 ? "server_error" : a->status == 404 ? "not_found" : "bad_request", "",
-             "the server answers %ld%s%s", a->status, error[0] ? ": " : "", error);
+    session_describe(s, "gateway",
+                     a->status >= 500   ? "server_error"
+                     : a->status == 404 ? "not_found"
+                                        : "bad_request",
+                     "", "the server answers %ld%s%s", a->status, error[0] ? ": " : "", error);
     s->outcome.status = a->status;
     if (a->status == 408 || a->status >= 500) {
         after_s = session_retry_after(a, after_s);
         if (s->cfg.probe_safe) {
-            probe_again(s, after_s ? after_s * 1000 : spraay_represent_backoff_ms(s->probes, now.random), now);
+            probe_again(s, after_s ? after_s * 1000 : spraay_represent_backoff_ms(s->probes, now.random),
+                        now);
             return;
         }
     }
@@ -214,7 +248,10 @@ void session_broke_unpaid(spraay_session *s, const spraay_break *b, spraay_now n
 {
     s->probes++;
     s->outcome.status = 0;
-    session_describe(s, b->timeout ? "timeout" : "connection", b->code, "", "%s", b->sentence);
+    session_describe(s, b->timeout ? "timeout" : "connection", b->code,
+                     b->sent ? "call again; nothing was signed"
+                             : "see that the server runs and the network reaches it",
+                     "%s", b->sentence);
     if (b->permanent || (b->sent && !s->cfg.probe_safe)) {
         session_fail(s);
         return;
@@ -226,13 +263,18 @@ void session_broke_unpaid(spraay_session *s, const spraay_break *b, spraay_now n
 
 void spraay_session_approved(spraay_session *s, bool yes, const char *why, spraay_now now)
 {
-    (void)now;
-    if (yes) {
+    if (yes && now.mono_ms < s->cfg.deadline_ms) {
         s->want = SPRAAY_WANT_RESERVE;
         return;
     }
-    session_describe(s, "policy", "not_approved", "", "on_pay refused to pay %s%s%s", s->choice.price, why ? ": " : "",
-             why ? why : "");
+    if (yes) { /* nobody would be there to take what is bought */
+        session_describe(s, "timeout", "timeout_total", "give the call more time, or decide faster",
+                         "on_pay took longer than the call's time");
+        session_fail(s);
+        return;
+    }
+    session_describe(s, "policy", "not_approved", "", "on_pay refused to pay %s%s%s", s->choice.price,
+                     why ? ": " : "", why ? why : "");
     session_fail(s);
 }
 
@@ -252,22 +294,35 @@ static bool prepare(spraay_session *s, spraay_now now)
     memcpy(order.mark32, s->mark32, 32);
     if (s->skew_s > SKEW_MAX_S) {
         session_describe(s, "policy", "clock", "set this machine's clock (ntp), then call again",
-                 "this machine's clock is %" PRId64 " s behind the server's: the payment would expire too soon",
-                 s->skew_s);
+                         "this machine's clock is %" PRId64
+                         " s behind the server's: the payment would expire too soon",
+                         s->skew_s);
         session_fail(s);
         return false;
     }
     if (s->skew_s < -SKEW_MAX_S) order.now_s += s->skew_s; /* our clock is ahead: a shorter life */
     err = s->choice.scheme->prepare(&s->signing, &order);
-    s->valid_before_s = (int64_t)s->signing.valid_before_s;
-    if (err == SPRAAY_OK) return true;
-    session_describe(s, "payment", "prepare", "", "the payment could not be prepared: %s", spraay_err_sentence(err));
+    if (err == SPRAAY_RANGE && order.now_s != now.wall_s) err = SPRAAY_OK; /* beyond all dates: too old */
+    if (err == SPRAAY_OK && (int64_t)s->signing.valid_before_s - now.wall_s < SPRAAY_LIFE_MIN_S) {
+        session_describe(s, "policy", "clock", "set this machine's clock (ntp), then call again",
+                         "this machine's clock is %" PRId64
+                         " s ahead of the server's: no payment is valid for both long enough",
+                         -s->skew_s);
+        session_fail(s);
+        return false;
+    }
+    if (err == SPRAAY_OK) {
+        s->valid_before_s = (int64_t)s->signing.valid_before_s;
+        return true;
+    }
+    session_describe(s, "payment", "prepare", "", "the payment could not be prepared: %s",
+                     spraay_err_sentence(err));
     session_fail(s);
     return false;
 }
 
-void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code, const char *sentence,
-                             const char *hint, spraay_now now)
+void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code,
+                             const char *sentence, const char *hint, spraay_now now)
 {
     if (!ok) {
         session_describe(s, kind, code, hint, "%s", sentence);
@@ -284,16 +339,20 @@ void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, cons
     spraay_payload_options options = { .payment_id = s->cfg.payment_id };
 
     s->signatures++;
-    if (sig == NULL) { /* its own word that there is no signature */
-        s->open = s->past.kind == SPRAAY_PAST_AUTHORIZED;
-        session_describe(s, "wallet", "signer", "", "the signer did not sign: %s", why ? why : "no reason given");
+    if (sig != NULL) s->open_before = true; /* whatever comes of it, it exists */
+    if (sig == NULL) { /* its own word that there is no signature; what was there before still is */
+        if (s->asking) s->open = s->open_before;
+        s->asking = false;
+        session_describe(s, "wallet", "signer", "", "the signer did not sign: %s",
+                         why ? why : "no reason given");
         s->after_note = SPRAAY_WANT_NOTHING;
         s->want = SPRAAY_WANT_UNSEND;
         return;
     }
     if ((int64_t)s->signing.valid_before_s - now.wall_s < SPRAAY_LIFE_MIN_S) {
         if (s->signatures >= SIGNATURES_MAX) {
-            session_describe(s, "wallet", "signer_slow", "", "the signer takes longer than the payment is valid");
+            session_describe(s, "wallet", "signer_slow", "",
+                             "the signer takes longer than the payment is valid");
             session_fail(s);
         } else if (prepare(s, now)) {
             s->want = SPRAAY_WANT_SIGNATURE;
@@ -313,9 +372,11 @@ void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, cons
         return;
     }
     spraay_buf_clear(&s->header);
-    session_describe(s, err == SPRAAY_SIGNATURE ? "wallet" : "payment", err == SPRAAY_SIGNATURE ? "signature" : "payload", "",
-             err == SPRAAY_SIGNATURE ? "the signature is not the wallet's own%s" : "the payment header could not be built: %s",
-             err == SPRAAY_SIGNATURE ? "" : spraay_err_sentence(err));
+    session_describe(s, err == SPRAAY_SIGNATURE ? "wallet" : "payment",
+                     err == SPRAAY_SIGNATURE ? "signature" : "payload", "",
+                     err == SPRAAY_SIGNATURE ? "the signature is not the wallet's own%s"
+                                             : "the payment header could not be built: %s",
+                     err == SPRAAY_SIGNATURE ? "" : spraay_err_sentence(err));
     session_fail(s);
 }
 
@@ -324,8 +385,9 @@ void spraay_session_recorded(spraay_session *s, spraay_err err, spraay_now now)
     (void)now;
     if (err != SPRAAY_OK) { /* not recorded: wiped, not sent */
         spraay_buf_wipe(&s->header);
-        session_describe(s, "ledger", "ledger_write", "", "the ledger could not record the payment, so it was not sent: %s",
-                 spraay_err_sentence(err));
+        session_describe(s, "ledger", "ledger_write", "",
+                         "the ledger could not record the payment, so it was not sent: %s",
+                         spraay_err_sentence(err));
         session_fail(s);
         return;
     }
