@@ -1,6 +1,6 @@
 -- `min` is what every Lua from 5.1 to 5.4 and LuaJIT has in common.
 std = "min"
-max_line_length = 110
+max_line_length = 120
 self = false
 
 files["spec"] = { std = "min+busted" }

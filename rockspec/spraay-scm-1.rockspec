@@ -36,7 +36,7 @@ build = {
   type = "builtin",
   modules = {
     ["spraay.core"] = {
-      defines = { "_POSIX_C_SOURCE=200809L" },
+      defines = { "_XOPEN_SOURCE=700" },
       incdirs = { "src", "$(CURL_INCDIR)", "$(SECP256K1_INCDIR)", "$(SODIUM_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(SECP256K1_LIBDIR)", "$(SODIUM_LIBDIR)" },
       libraries = { "curl", "secp256k1", "sodium", "pthread" },

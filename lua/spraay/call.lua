@@ -44,7 +44,7 @@ function call.core_client(client)
   if client.core and client.core_engine == made and client.core_key == key then
     return client.core, wallet_err
   end
-  local settings = { wallet = key }
+  local settings = { wallet = key, previous = client.core }   -- whose budget goes on
   for name, value in pairs(config.core) do settings[name] = value end
   settings.headers = {}
   for i, line in ipairs(config.headers) do settings.headers[i] = line end
@@ -108,6 +108,22 @@ local function read_file(path)
   return text
 end
 
+-- What to do next, where the core has no better advice.
+local function advice(err)
+  local status = err.status or 0
+  local refused = err.kind == "gateway" and status >= 400 and status < 500
+  if err.paid == "yes" then return "Use { again = true } to pay for it anew" end
+  if err.paid == "maybe" then
+    if refused and err.expect == "no" then return "Change the request: this one would be answered alike" end
+    return "Call again with the same arguments: it continues this purchase and never pays a second time"
+  end
+  if err.kind == "connection" then return "Nothing is lost: call again when the server can be reached" end
+  if err.kind == "timeout" then return "Call again, or allow more time with timeout" end
+  if err.kind ~= "gateway" then return nil end
+  if status == 404 then return "Check the gateway's address and the path" end
+  return refused and "Change the request: this one would be answered alike" or "Call again later"
+end
+
 -- A core result that is not ok, as an error value.
 local function error_of(raw, wallet_err, verb)
   local body = decode_body(raw.body)
@@ -129,6 +145,7 @@ local function error_of(raw, wallet_err, verb)
       fields.hint = fields.hint or "The compute future is used up; make a new deposit"
     end
   end
+  fields.hint = fields.hint or advice(fields)
   return errors.new(fields)
 end
 
@@ -224,34 +241,58 @@ function call.advance(handle, client, verb)
   return state
 end
 
+--- Headers as a list of { name, value } from a map (values may be lists) or such a list; nil and a
+-- clause when they are neither.
+function call.header_list(headers)
+  if headers ~= nil and type(headers) ~= "table" then return nil, "its headers are no table" end
+  local list = {}
+  local function add(name, value)
+    if type(value) == "number" then value = tostring(value) end
+    if type(name) ~= "string" or not name:match("^[%w!#$%%&'*+%-.^_`|~]+$") or type(value) ~= "string"
+      or value:find("[%z\r\n]") then
+      return false
+    end
+    list[#list + 1] = { name, value }
+    return true
+  end
+  for key, value in pairs(headers or {}) do
+    local fine = true
+    if type(key) == "number" then
+      fine = type(value) == "table" and add(value[1], value[2])
+    elseif type(value) == "table" then
+      for _, item in ipairs(value) do fine = fine and add(key, item) end
+    else
+      fine = add(key, value)
+    end
+    if not fine then return nil, "it has a header that is none: " .. errors.show(key) end
+  end
+  return list
+end
+
+--- Feed an external call the answer its caller got. Whatever cannot be read as an answer counts as lost:
+-- a payment may have been taken with it.
+function call.feed(handle, status, headers, body)
+  local code = compat.integer(status)
+  if not code or code < 100 or code > 999 then
+    return handle:lost("the answer has no HTTP status: " .. errors.show(status))
+  end
+  if body ~= nil and type(body) ~= "string" then return handle:lost("the answer's body is no text") end
+  local list, why = call.header_list(headers)
+  if not list then return handle:lost("the answer cannot be read: " .. why) end
+  local fed, reason = handle:answer(code, list, body or "")
+  if not fed then return handle:lost("the answer cannot be read: " .. tostring(reason)) end
+end
+
 -- Carry one request of an external call over the caller's transport.
 local function carry(handle, transport)
   local request = handle:request()
   local headers = {}
   for _, line in ipairs(request.headers) do headers[line[1]] = line[2] end
   local ok, response, why = task.pcall(transport,
-    { method = request.method, url = request.url, headers = headers,
-    body = request.body })
+    { method = request.method, url = request.url, headers = headers, body = request.body })
   if not ok then return handle:lost("the transport failed" .. because(response)) end
-  if type(response) ~= "table" or type(response.status) ~= "number" then
-    return handle:lost("the transport gave no response" .. because(why))
-  end
-  return handle:answer(response.status, call.header_list(response.headers), response.body or "")
-end
-
---- Headers as a list of { name, value } from a map (values may be lists) or such a list.
-function call.header_list(headers)
-  local list = {}
-  for key, value in pairs(headers or {}) do
-    if type(key) == "number" then
-      list[#list + 1] = { value[1], value[2] }
-    elseif type(value) == "table" then
-      for _, item in ipairs(value) do list[#list + 1] = { key, tostring(item) } end
-    else
-      list[#list + 1] = { key, tostring(value) }
-    end
-  end
-  return list
+  if type(response) ~= "table" then return handle:lost("the transport gave no response" .. because(why)) end
+  return call.feed(handle, response.status, response.headers, response.body)
 end
 
 local function log_line(client, verb, raw)
@@ -323,7 +364,7 @@ function call.start(client, request, external)
     method = request.method, url = request.url, headers = headers, body = request.body,
     class = opts.once and paid and request.class ~= "free" and "never" or request.class,
     price = request.price, max = request.max or opts.max,
-    purchase = opts.purchase, scope = opts.scope or client.config.core.scope, step = task.locals()[client],
+    purchase = opts.purchase, scope = opts.scope or client.config.core.scope,
     again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
     approve = client.config.on_pay ~= nil, clock_offset = clock_offset(client),
   }

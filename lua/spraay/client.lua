@@ -4,9 +4,7 @@
 local call = require "spraay.call"
 local errors = require "spraay.errors"
 local futures = require "spraay.futures"
-local money = require "spraay.money"
 local options = require "spraay.options"
-local task = require "spraay.task"
 local verbs = require "spraay.verbs"
 
 local client = {}
@@ -59,36 +57,13 @@ for _, name in ipairs(METHODS) do
   end
 end
 
---- Name a part of a script: equal calls in differently named steps are different purchases.
--- Returns what fn(...) returns; steps nest.
-function Client:step(name, fn, ...)
-  check_self(self, "step")
-  if type(name) ~= "string" or name == "" or #name > 60 or name:find("[%z\1-\31\127/]") then
-    return client.give(self, errors.usage("client:step: expected a short name without \"/\"", nil,
-      "argument"))
+-- What needs a ledger that outlives the process. They say so, rather than do half of it.
+for _, name in ipairs { "plan", "purchases", "reconcile", "step", "summary" } do
+  Client[name] = function(self)
+    check_self(self, name)
+    local why = ("client:%s is not in this version"):format(name)
+    return client.give(self, errors.usage(why, nil, "unsupported"))
   end
-  if type(fn) ~= "function" then
-    return client.give(self, errors.usage("client:step: expected a function", nil, "argument"))
-  end
-  local locals = task.locals()
-  local outer = locals[self]
-  locals[self] = outer and outer .. "/" .. name or name
-  local function leave(ok, ...)
-    locals[self] = outer
-    if not ok then error((...), 0) end
-    return ...
-  end
-  return leave(task.pcall(fn, ...))
-end
-
---- What this client has committed: { committed=, settled=, open= }, decimal strings of USDC.
-function Client:summary()
-  check_self(self, "summary")
-  local spent = self.core and self.core:spent() or {}
-  return {
-    committed = money.format(spent.committed or "0"), settled = money.format(spent.settled or "0"),
-    open = money.format(spent.open or "0"),
-  }
 end
 
 --- The address that pays, or nil, message, err.

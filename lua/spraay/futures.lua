@@ -120,14 +120,34 @@ local function escape(text)
   return (text:gsub("[^%w%-_%.~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
+-- What these routes do cannot be undone, so their payments are presented once: after a lost answer the
+-- advice is to look, not to call again.
+local AFTER_LOSS = {
+  execute = "See in account:balance() whether the job was charged; { again = true } runs it anew",
+  deposit = "The account may be there without anybody knowing its id; { again = true } deposits anew",
+  refund = "See in account:balance() whether the account was refunded",
+}
+
+-- The same for an account that can do no more.
+local function account_is_over(err)
+  local said = json.get(err.body, "error")
+  return type(said) == "string"
+    and (said:find("account status is", 1, true) or said:find("has expired", 1, true)) ~= nil
+end
+
 local function ask_route(client, name, body, opts, query, verb)
   local request, message, err = ask.request(client, name, body, opts, query)
   if not request then return nil, message, err end
   request.verb = verb
   local answer, handle
   answer, handle, err = ask.json(client, request)
-  if not answer then return translate(verb, handle, err) end
-  return answer, handle
+  if answer then return answer, handle end
+  if err.paid == "maybe" and err.expect ~= "no" and AFTER_LOSS[name] then
+    err.hint = AFTER_LOSS[name]
+  elseif name == "execute" and account_is_over(err) then
+    err.code, err.hint = "account", "The account can do no more; make a new deposit"
+  end
+  return translate(verb, errors.sentence(err), err)
 end
 
 local function check_names(given, known, where)
@@ -355,10 +375,6 @@ local function execute(self, verb, given, opts, where)
   if not answer then
     local saved = salvage(client, verb, err)
     if saved then return saved end
-    if err.paid == "maybe" and err.expect ~= "no" and not err.hint then
-      err.hint = "account:balance() shows whether the job was charged"
-      return errors.fail(err)
-    end
     return nil, handle, err
   end
   if dialect_of(answer.body) == "escrow" then

@@ -9,6 +9,7 @@ local json = {}
 
 local private = cjson.new()
 private.decode_max_depth(64)
+private.decode_invalid_numbers(false)   -- NaN and 0x10 are not JSON
 
 -- 1.0 becomes 1 on the Luas that know the difference.
 local whole = compat.integer

@@ -476,8 +476,11 @@ function options.open(given, env)
     dry_run = false,
   }
   for name, value in pairs(from_environment(given, env)) do
-    local ok, message, err = apply(config, name, value)
-    if not ok then return nil, message, err end
+    local ok, _, err = apply(config, name, value)
+    if not ok then
+      err.message = err.message .. (", says $SPRAAY_%s"):format(name:upper())
+      return errors.fail(err)
+    end
   end
   for _, name in ipairs(NAMES) do
     if given[name] ~= nil then

@@ -23,15 +23,6 @@ local function new_scope()
   return { live = 0, members = {}, waiters = {} }
 end
 
--- Things a script sets for the code it is in (client:step's path): per task, inherited by spawn.
-local outside = {}
-
---- The table of the current task's own settings.
-function task.locals()
-  local current = scheduler.current() or scheduler.running()
-  return current and current.locals or outside
-end
-
 local function check_function(fn, name, level)
   if type(fn) ~= "function" then
     error(("spraay.%s: expected a function, got %s"):format(name, type(fn)), level + 1)
@@ -44,11 +35,18 @@ local function check_seconds(seconds, name, level)
   end
 end
 
+-- The task that starts another, for its books. A chain of tasks that each start the next and end must
+-- not grow, so ended ancestors are left out.
+local function starter()
+  local current = scheduler.current() or scheduler.running()
+  while current and current.parent and current.parent.finished do
+    current.parent = current.parent.parent
+  end
+  return current
+end
+
 local function spawn(scope, fn, args)
-  local parent = scheduler.current() or scheduler.running()
-  local locals = {}
-  for key, value in pairs(parent and parent.locals or outside) do locals[key] = value end
-  local self = setmetatable({ scope = scope, locals = locals }, Task)
+  local self = setmetatable({ scope = scope, parent = starter() }, Task)
   if scope then
     scope.live = scope.live + 1
     scope.members[self] = true
@@ -72,20 +70,47 @@ end
 
 -- ---- how a task ended ---------------------------------------------------------
 
---- Book a payment on the task it was made in, so that an error can say what was paid.
+--- Book a payment on the task it was made in and on those that started it, so that an error can say
+-- what was paid.
 function task.note_payment(atomic)
   local current = scheduler.current() or scheduler.running()
-  if current and atomic and atomic ~= "0" then
+  while current and atomic and atomic ~= "0" do
     current.paid_atomic = money.add(current.paid_atomic, atomic)
+    current = current.parent
   end
 end
 
--- What a task has paid, as error fields.
-local function paid_fields(self, fields)
-  if self.paid_atomic then
-    fields.paid, fields.amount = "yes", money.format(self.paid_atomic)
+-- What a task has under way: has a payment left, and how much is known of its amount?
+local function under_way(self)
+  if self.finished then return false end
+  local committed, atomic = false, nil
+  if self.call and self.call:committed() then
+    committed, atomic = true, (self.call:terms() or {}).atomic
   end
+  for _, child in ipairs(self.children or {}) do
+    local also, more = under_way(child)
+    if also then committed, atomic = true, money.add(atomic, more) end
+  end
+  return committed, atomic
+end
+
+-- What a task has paid, and what it may have, as error fields. `open`: a payment is under way, of
+-- `open_atomic` if that is known.
+local function paid_fields(self, fields, open, open_atomic)
+  local atomic = money.add(self.paid_atomic, open and open_atomic or nil)
+  fields.paid = open and "maybe" or self.paid_atomic and "yes" or "no"
+  if atomic and fields.paid ~= "no" then fields.amount = money.format(atomic) end
   return fields
+end
+
+-- paid and amount of several errors together: what was surely paid counts with what may have been.
+local function paid_together(list)
+  local paid, atomic = "no", nil
+  for _, err in ipairs(list) do
+    if err.paid == "maybe" or (err.paid == "yes" and paid == "no") then paid = err.paid end
+    if err.paid ~= "no" and err.amount then atomic = money.add(atomic, (money.atomic(err.amount))) end
+  end
+  return paid, atomic and money.format(atomic) or nil
 end
 
 -- An error value for whatever a function threw.
@@ -159,6 +184,8 @@ end
 -- the engine finishes it, and an equal call made later gets its answer. "done": it had ended.
 function Task:cancel()
   if self.finished then return "done" end
+  local _, open = under_way(self)
+  self.open_atomic = open
   local answer = self.call and self.call:cancel() or "aborted"
   if self.children and stop_all(self.children, Task.cancel) == "detached" then answer = "detached" end
   self.cancelled, self.cancelled_as = true, answer
@@ -193,8 +220,7 @@ function Task:wait(options)
       return errors.fail(paid_fields(self, {
         kind = "timeout", code = "wait", message = ("the task was not done after %g s"):format(seconds),
         hint = "It goes on; wait again, or cancel it", task = self,
-        paid = self.call and "maybe" or "no",
-      }))
+      }, under_way(self)))
     end
   end
   return outcome(self)
@@ -228,9 +254,8 @@ local function cancelled_child(child)
   local detached = child.cancelled_as == "detached"
   return errors.new(paid_fields(child, {
     kind = "cancelled", code = "cancelled", message = "the task was cancelled",
-    paid = detached and "maybe" or "no",
     hint = detached and "Make the same call again: it continues the purchase instead of paying anew" or nil,
-  }))
+  }, detached, child.open_atomic))
 end
 
 local function collect(children)
@@ -364,12 +389,7 @@ function task.first(list)
   if current then current.children = nil end
   if not winner then
     local last = failures[#children]
-    local paid, amount = "no", nil
-    for _, err in ipairs(failures) do
-      if err.paid == "yes" or (err.paid == "maybe" and paid == "no") then
-        paid, amount = err.paid, err.amount
-      end
-    end
+    local paid, amount = paid_together(failures)
     return errors.fail { kind = last.kind, code = "all_failed", errors = failures, paid = paid,
       amount = amount,
       message = ("all %d failed; the last: %s"):format(#children, tostring(last.message)), hint = last.hint }
@@ -398,14 +418,14 @@ function task.within(seconds, fn, ...)
   if me then me.children = outer end
   if why == "ready" then return outcome(child) end
   if why == "cancelled" then return errors.fail(cancelled_child(child)) end
+  local _, open = under_way(child)
   local detached = stop(child) == "detached"
   child.observed = true
   return errors.fail(paid_fields(child, {
-    kind = "timeout", code = "within", task = child, paid = detached and "maybe" or "no",
-    message = ("not done within %g s"):format(seconds),
+    kind = "timeout", code = "within", task = child, message = ("not done within %g s"):format(seconds),
     hint = detached and "A payment had left, so that call is being finished: err.task:wait() gives its answer"
       or nil,
-  }))
+  }, detached, open))
 end
 
 --- Sleep. Other tasks go on. Returns true, or nil, message, err when the task was cancelled.

@@ -351,14 +351,24 @@ function Client:request(method, path_or_url, body, options) end
 ---@return spraay.Error? err
 function Client:quote(verb, arguments, options) end
 
---- Name a part of a script; returns what fn returns.
----@param name string
----@param fn function
----@param ... any
----@return any ...
-function Client:step(name, fn, ...) end
+--- Not in this version.
+---@return nil, string, spraay.Error
+function Client:plan() end
 
----@return { committed: string, settled: string, open: string } spent
+--- Not in this version.
+---@return nil, string, spraay.Error
+function Client:purchases() end
+
+--- Not in this version.
+---@return nil, string, spraay.Error
+function Client:reconcile() end
+
+--- Not in this version.
+---@return nil, string, spraay.Error
+function Client:step() end
+
+--- Not in this version.
+---@return nil, string, spraay.Error
 function Client:summary() end
 
 --- The address that pays.

@@ -90,17 +90,21 @@ local function step(self, status, headers, body)
   if self.value then return "done", self.value end
   if self.failure then return errors.fail(self.failure) end
   local state, message, err = call.advance(handle, client, "x402.session")
-  if not state then return nil, message, err end
+  if not state then
+    self.failure = err   -- cancelled: the call is closed
+    return nil, message, err
+  end
   if state == "send" and status ~= nil then
-    if type(status) ~= "number" then
-      -- no answer came; `headers` may say why
+    if status == false then   -- no answer came; `headers` may say why
       handle:lost(type(headers) == "string" and headers or "no answer came")
     else
-      local fed, why = handle:answer(status, call.header_list(headers), body or "")
-      if not fed then handle:lost("the answer cannot be read: " .. tostring(why)) end
+      call.feed(handle, status, headers, body)
     end
     state, message, err = call.advance(handle, client, "x402.session")
-    if not state then return nil, message, err end
+    if not state then
+      self.failure = err
+      return nil, message, err
+    end
   end
   if state == "send" then return "send", outgoing(handle) end
   local raw = handle:result()
@@ -140,7 +144,11 @@ end
 --- Read the challenge out of a 402: an offer with its entries, or nil, message, err.
 function x402.read(status, headers, body)
   if type(status) ~= "number" then error("x402.read: expected status, headers, body", 2) end
-  local offer, why, code = core.x402_read(status, call.header_list(headers), body or "")
+  local list, clause = call.header_list(headers)
+  if not list then
+    return errors.usage("x402.read: the answer cannot be read: " .. clause, nil, "argument")
+  end
+  local offer, why, code = core.x402_read(status, list, body or "")
   if offer then return offer end
   return errors.fail { kind = "payment", code = code and code:lower() or "offer", status = status,
     message = "this answer offers nothing to pay: " .. tostring(why) }

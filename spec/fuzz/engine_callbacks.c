@@ -2,10 +2,6 @@
 /* What the engine promises to C callers and Lua cannot show: when callbacks run and what they may
  * do, timers, waking, ownership, and fork. Prints "N passed, N failed" as its last line. */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -121,7 +121,7 @@ describe("a paid call", function()
     end
     local _, message, err = client:chat "x"
     assert.truthy(message:find("saying \"Text inference failed [31m", 1, true))
-    assert.is_true(#message < 500)
+    assert.is_true(#message < 600)
     assert.truthy(message:find("0.030000 USDC may have been paid", 1, true))
     assert.equal("Text inference failed", err.body.error:sub(1, 21))
   end)
@@ -160,16 +160,11 @@ describe("a paid call", function()
     assert.equal("closed", err.code)
   end)
 
-  it("keeps equal calls of different steps apart", function()
-    local text = client:step("a", function() return client:step("b",
-      function() return client:chat("x").text end) end)
-    assert.equal("hi", text)
-    assert.equal("a/b", world.calls[1].step)
+  it("keeps equal calls of different scopes apart", function()
+    client:chat("x", { scope = "a" })
     client:chat "x"
-    assert.is_nil(world.calls[2].step)
-    assert.error(function() client:step("c", error, "boom") end)
-    client:chat "x"
-    assert.is_nil(world.calls[3].step)
+    assert.equal("a", world.calls[1].scope)
+    assert.is_nil(world.calls[2].scope)
   end)
 
   it("may be carried by the caller's own transport", function()
@@ -194,6 +189,21 @@ describe("a paid call", function()
     assert.truthy(lines[1]:find("chat: settled 0.030000 USDC on base", 1, true))
     assert.is_nil(lines[1]:find("secret", 1, true))
   end)
+end)
+
+describe("what this version leaves to a later one", function()
+  local spraay = fake.new()
+  local client = assert(spraay.open {})
+
+  for _, name in ipairs { "plan", "purchases", "reconcile", "step", "summary" } do
+    it("is said plainly by client:" .. name, function()
+      local value, message, err = client[name](client, {})
+      assert.is_nil(value)
+      assert.equal("usage", err.kind)
+      assert.equal("unsupported", err.code)
+      assert.truthy(message:find("client:" .. name .. " is not in this version", 1, true))
+    end)
+  end
 end)
 
 describe("client:request", function()

@@ -136,6 +136,22 @@ describe("a task", function()
     assert.equal("late", task:wait())
   end)
 
+  it("that has not paid when a wait for it times out has paid nothing", function()
+    local spraay, world, client = chatting(1)
+    spraay.run(function()
+      local task = spraay.spawn(client.chat, client, "x")
+      local value, _, err = task:wait { timeout = 0.01 }
+      assert.is_nil(value)
+      assert.equal("no", err.paid)
+      value, _, err = task:wait { timeout = 0.5 }
+      assert.is_nil(value)
+      assert.equal("maybe", err.paid)
+      assert.equal("0.030000", err.amount)
+      assert.equal("x", task:wait().text)
+    end)
+    assert.equal(1, #world.settled)
+  end)
+
   it("cancelled before a payment left is aborted and costs nothing", function()
     local spraay, world, client = chatting(1)
     spraay.run(function()
@@ -268,6 +284,22 @@ describe("spraay.first", function()
     assert.equal(1, #world.settled)
   end)
 
+  it("adds up what was paid and what may have been when all fail", function()
+    local spraay, world, client = chatting()
+    world.answer = function(request)
+      return { price = "30000", status = 502, error = { kind = "gateway", message = "502",
+        paid = request.body:find("sure", 1, true) and "yes" or "maybe", atomic = "30000" } }
+    end
+    local value, message, err = spraay.first {
+      function() return client:chat "sure" end, function() return client:chat "perhaps" end,
+      function() return client:chat {} end,
+    }
+    assert.is_nil(value)
+    assert.equal("maybe", err.paid)
+    assert.equal("0.060000", err.amount)
+    assert.truthy(message:find("0.060000 USDC may have been paid", 1, true))
+  end)
+
   it("fails when all fail", function()
     local spraay = fake.new()
     local value, message, err = spraay.first { function() return nil, "one" end, function() return nil,
@@ -295,6 +327,45 @@ describe("spraay.within", function()
     assert.equal("maybe", err.paid)
     assert.equal("late", err.task:wait().text)
     assert.equal(1, #world.settled)
+  end)
+
+  -- Payments were booked on the task that made them alone, so work done side by side went unmentioned.
+  it("says what was paid in the tasks it started, too", function()
+    local spraay, world, client = chatting(0.1)
+    local value, message, err = spraay.within(5, function()
+      spraay.map({ "a", "b" }, function(text) return client:chat(text) end)
+      spraay.spawn(client.chat, client, "c")
+      spraay.sleep(60)
+    end)
+    assert.is_nil(value)
+    assert.equal(3, #world.settled)
+    assert.equal("yes", err.paid)
+    assert.equal("0.090000", err.amount)
+    assert.truthy(message:find("0.090000 USDC was paid", 1, true))
+  end)
+
+  it("does not hide what may be paid behind what was", function()
+    local spraay, _, client = chatting(2)
+    local value, _, err = spraay.within(3, function()
+      client:chat "one"
+      client:chat "two"
+    end)
+    assert.is_nil(value)
+    assert.equal("maybe", err.paid)
+    assert.equal("0.060000", err.amount)
+    err.task:wait()
+  end)
+
+  it("keeps no chain of tasks that started each other", function()
+    local spraay = fake.new()
+    local task
+    local function again(n)
+      if n > 0 then task = spraay.spawn(again, n - 1) end
+    end
+    spraay.run(again, 50)
+    local depth = 0
+    while task.parent do task, depth = task.parent, depth + 1 end
+    assert.is_true(depth <= 2)
   end)
 
   it("says what was paid before the time was over", function()

@@ -2,11 +2,10 @@
 local fake = require "spec.support.fakecore"
 
 describe("a session", function()
-  local spraay, client
+  local spraay, world, client
 
   before_each(function()
-    local _
-    spraay, _ = fake.new()
+    spraay, world = fake.new()
     client = assert(spraay.open {})
   end)
 
@@ -43,6 +42,35 @@ describe("a session", function()
     assert.equal("maybe", err.paid)
     assert.truthy(message:find("connection was reset", 1, true))
     assert.equal(err, select(3, session:step()))
+  end)
+
+  -- Its call was closed, and the next step threw.
+  it("says so again when its task was cancelled", function()
+    local session
+    local asking = assert(spraay.open { on_pay = function() spraay.sleep(5) return true end })
+    world.answer = function() return { price = "30000", body = {} } end
+    local task = spraay.spawn(function()
+      session = assert(spraay.x402.session(asking, { url = "/x" }))
+      session.handle.stage = "approve"
+      return session:step()
+    end)
+    spraay.sleep(1)
+    task:cancel()
+    task:wait()
+    local what, _, err = session:step()
+    assert.is_nil(what)
+    assert.equal("cancelled", err.kind)
+    assert.equal("done", session:cancel())
+  end)
+
+  it("counts an answer that is none as lost", function()
+    for _, answer in ipairs { { 42 }, { 200, "X: y" }, { 200, { { "X" } } }, { 200, {}, {} } } do
+      local session = assert(spraay.x402.session(client, { url = "/x" }))
+      session:step(402, {}, "{}")
+      local what, _, err = session:step(answer[1], answer[2], answer[3])
+      assert.is_nil(what)
+      assert.equal("maybe", err.paid)
+    end
   end)
 
   it("checks its request as client:request does", function()

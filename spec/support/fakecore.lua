@@ -33,6 +33,7 @@ Engine.__index = Engine
 
 function Engine:step(ms)
   local world = self.world
+  if world.broken then return nil, "a system call failed", "IO" end
   world.steps = world.steps + 1
   local limit = world.now + ms / 1000
   table.sort(world.events, function(a, b) return a.at < b.at end)
@@ -174,11 +175,13 @@ function Call:result() return self.outcome end
 function Call:typed_data() return "{\"primaryType\":\"TransferWithAuthorization\"}", "0xd1" end
 
 function Call:approve(yes, why)
+  if self.stage ~= "approve" then return end
   if yes then return ask_signature(self) end
   failed(self, { error = { kind = "policy", code = "refused", message = why or "refused" } })
 end
 
 function Call:signature(signature, why)
+  if self.stage ~= "sign" then return end
   if signature then return second_leg(self) end
   failed(self, { error = { kind = "wallet", code = "signature", message = why } })
 end

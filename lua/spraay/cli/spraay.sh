@@ -7,10 +7,12 @@
 # SPDX-License-Identifier: MIT
 
 lua=${SPRAAY_LUA:-@LUA@}
+lua_path='@LUA_PATH@'
+lua_cpath='@LUA_CPATH@'
 
 spraay() {
     unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_PATH_5_2 LUA_CPATH_5_2
-    LUA_PATH='@LUA_PATH@' LUA_CPATH='@LUA_CPATH@' \
+    LUA_PATH=$lua_path LUA_CPATH=$lua_cpath \
         exec "$lua" -e 'os.exit(require("spraay.cli").main(arg))' /dev/null "$@"
 }
 
@@ -87,4 +89,13 @@ if [ $# -eq 0 ]; then
     echo 'spraay sandbox: no command after --' >&2
     exit 2
 fi
+
+# The command finds the modules that this launcher finds, after those on a path of its own. The one
+# in C suits one version of Lua only, so that version alone is told of it; 5.1 knows no such variable.
+version=$("$lua" -e 'print((_VERSION:gsub("%D+", "_")))')       # _5_4
+[ "$version" = _5_1 ] && version=
+eval "own=\${LUA_CPATH$version-\${LUA_CPATH-}}"
+eval "LUA_CPATH$version=\${own:+\$own;}\$lua_cpath"
+LUA_PATH=${LUA_PATH:+$LUA_PATH;}$lua_path
+export LUA_PATH "LUA_CPATH$version"
 exec "$@"
