@@ -309,7 +309,7 @@ local function log_line(client, verb, raw)
     line = ("%s: %s, paid: %s"):format(verb, tostring(raw.kind), tostring(raw.paid))
     if raw.purchase then line = line .. ", purchase " .. raw.purchase end
   end
-  log(line)
+  task.pcall(log, line)   -- a log that fails must not cost what was paid for
 end
 
 --- What a payment looks like in a result.

@@ -128,14 +128,25 @@ describe("compute", function()
     end)
 
     it("gives as many numbered lines as things are asked for", function()
-      for text, count in pairs{ ["Write 4 scenes about a harbour."] = 4, ["three short ideas, please"] = 3,
-                                ["Give me a list of storms"] = 5 } do
+      for text, count in pairs{
+        ["Write 4 scenes about a harbour."] = 4, ["three short ideas, please"] = 3,
+        ["Write three scenes"] = 3, ["Give me five titles"] = 5, ["Write eleven scenes about owls"] = 11,
+        ["Exactly 12 numbered lines on rain, each a scene"] = 12, ["Write one scene about owls"] = 1,
+        ["Write 3 short, vivid image prompts about foxes"] = 3, ["Give me a list of storms"] = 5,
+      } do
         local content, lines = ask(text).choices[1].message.content, 0
         for line in content:gmatch "[^\n]+" do
           lines = lines + 1
           assert.truthy(line:find("^" .. lines .. "%. "))
         end
         assert.equal(count, lines)
+      end
+    end)
+
+    it("does not take a length for a count", function()
+      for _, text in ipairs{ "In two sentences, describe the lights", "Use 7 words to describe the ships",
+                             "Describe a 4-second film of waves", "It is one of the ships" } do
+        assert.is_nil(ask(text).choices[1].message.content:find "^1%. ")
       end
     end)
 

@@ -166,31 +166,73 @@ describe("the free routes", function()
   end)
 end)
 
+-- Two kinds of broken request once kept lua-http at one connection for ever: a body that breaks off,
+-- which its shutdown reads on and on, and an empty line before the end of the connection, which it
+-- puts back and reads again. The process burned a whole core long after its clients had gone.
 describe("clients that leave in the middle", function()
+  local cqueues = require "cqueues"
   local cqueues_socket = require "cqueues.socket"
-  local box
+  local box, socket
 
   setup(function() box = sandbox.start() end)
   teardown(function() box:stop() end)
 
-  -- A body that breaks off once sent lua-http's shutdown round in circles: the process burned a
-  -- whole core and answered nobody.
+  before_each(function()
+    socket = assert(cqueues_socket.connect("127.0.0.1", box.url:match ":(%d+)$"))
+    socket:setmode("b", "bn")
+    socket:onerror(function(_, _, why) return why end)
+  end)
+  after_each(function()
+    socket:close()
+    box:clear()
+  end)
+
+  -- Nothing is left to do, so next to nothing may be used up.
+  local function is_idle()
+    assert.equal(200, assert(box:request("GET", "/health", { seconds = 5 })).status)
+    local before = box:cpu()
+    cqueues.sleep(0.06)
+    assert.is_true(box:cpu() - before <= 0.02, "it is busy with something")
+  end
+
+  local POST = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+  local PROBE = POST .. "content-length: 2\r\n\r\n{}"
   for name, text in pairs{
     ["of a line"] = "POST " .. CHAT, ["of the headers"] = "GET /health HTTP/1.1\r\nhost: a",
-    ["of a body"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-      .. "content-length: 500\r\n\r\n{",
-    ["of a body that is too large"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\n"
-      .. "content-type: application/json\r\ncontent-length: 500000\r\n\r\n{",
-    ["of a chunk"] = "POST " .. CHAT .. " HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-      .. "transfer-encoding: chunked\r\n\r\n5\r\n{",
-    ["of nothing sensible"] = "hello?\r\n\r\n",
+    ["of a body"] = POST .. "content-length: 500\r\n\r\n{",
+    ["of a body that is too large"] = POST .. "content-length: 500000\r\n\r\n{",
+    ["of a chunk"] = POST .. "transfer-encoding: chunked\r\n\r\n5\r\n{",
+    ["of a body of a length that is none"] = POST .. "content-length: -5\r\n\r\n{}",
+    ["of a body of two lengths"] = POST .. "content-length: 5\r\ncontent-length: 6\r\n\r\n{",
+    ["of nothing sensible"] = "hello?\r\n\r\n", ["after an empty line"] = "\r\n",
+    ["after an answer and an empty line"] = PROBE .. "\r\n",
   } do
     it(name .. " do not disturb the others", function()
-      local socket = assert(cqueues_socket.connect("127.0.0.1", box.url:match ":(%d+)$"))
-      socket:setmode("b", "bn")
-      socket:xwrite(text)
-      socket:close()
+      socket:xwrite(text, "bn", 1)
+      socket:shutdown "w"                   -- orderly, and still there to be answered
       assert.equal(200, assert(box:request("GET", "/health", { seconds = 5 })).status)
+      socket:close()
+      is_idle()
     end)
   end
+
+  for _, fault in ipairs{ "timeout_on_probe", "oversize_body", "reset_on_probe", "close_on_accept" } do
+    it("of " .. fault .. " leave nothing running", function()
+      box:fault(fault, { times = 2 })
+      for _ = 1, 2 do
+        local held = assert(cqueues_socket.connect("127.0.0.1", box.url:match ":(%d+)$"))
+        held:setmode("b", "bn")
+        held:onerror(function(_, _, why) return why end)
+        held:xwrite(PROBE, "bn", 1)
+        cqueues.sleep(0.02)
+        held:close()
+      end
+      is_idle()
+    end)
+  end
+
+  it("with rubbish are told so", function()
+    socket:xwrite("hello?\r\n\r\n", "bn", 1)
+    assert.equal("HTTP/1.1 400 Bad Request\r", socket:xread("*l", "b", 2))
+  end)
 end)

@@ -5,6 +5,7 @@
 ---   box:ledger()  box:fault(name, options)  box:clear()  box:fund(address, "5")  box:clock(600)
 ---   box:advance(300)  box:config{ job_seconds = 0 }  box:reset()  box:cancel(address, nonce)
 ---   box:request(method, path, options)  box:stop()
+---   box.pid  box:cpu()  its process, and the CPU time it has used in seconds (Linux)
 --- It always runs under lua5.4 and ends when this process does: its standard input is a pipe we hold.
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
@@ -131,9 +132,11 @@ function sandbox.start(options)
   local name = os.tmpname()
   local fifo = name .. ".ready"
   assert(os.execute("mkfifo " .. fifo))
-  local process = io.popen(("exec env %s %s >%s"):format(interpreter(), command_line(options), fifo), "w")
-  local ready, values = io.open(fifo), {}
+  local process = io.popen(('exec >%s; echo "pid $$"; exec env %s %s')
+    :format(fifo, interpreter(), command_line(options)), "w")
+  local ready, values, pid = io.open(fifo), {}, nil
   for line in ready:lines() do
+    pid = pid or line:match "^pid (%d+)$"
     local variable, value = line:match "^export ([%u_]+)='(.*)'$"
     if variable then values[variable] = value end
     if line == "# ready" then break end
@@ -143,7 +146,7 @@ function sandbox.start(options)
   os.remove(name)
   if not values.SPRAAY_GATEWAY then error("the sandbox did not start", 2) end
   return setmetatable({
-    process = process, url = values.SPRAAY_GATEWAY, rpc = values.SPRAAY_BASE_RPC,
+    process = process, pid = pid, url = values.SPRAAY_GATEWAY, rpc = values.SPRAAY_BASE_RPC,
     key = values.SPRAAY_PRIVATE_KEY, address = values.SPRAAY_ADDRESS,
   }, box)
 end
@@ -153,6 +156,18 @@ function box:stop()
   if not self.process then return end
   self.process:close()
   self.process = nil
+end
+
+--- Seconds of CPU time it has used so far: fields 14 and 15 of /proc/PID/stat, in hundredths; the
+--- name before them may hold anything but ends with the last parenthesis.
+---@return number
+function box:cpu()
+  local file = assert(io.open(("/proc/%s/stat"):format(self.pid)))
+  local fields = file:read "*a":match "^.*%)(.*)$"
+  file:close()
+  local values = {}
+  for value in fields:gmatch "%S+" do values[#values + 1] = tonumber(value) or 0 end
+  return (values[12] + values[13]) / 100
 end
 
 --- Any request to it.

@@ -238,7 +238,8 @@ static const char *read_headers(lua_State *L, int i, spraay_headers *h)
         if (lua_type(L, -1) != LUA_TTABLE) return "its headers are no list of pairs";
         lua_rawgeti(L, -1, 1);
         lua_rawgeti(L, -2, 2);
-        if (!text_at(L, -2, &name) || !text_at(L, -1, &value)) return "its headers are no list of pairs of strings";
+        if (!text_at(L, -2, &name) || !text_at(L, -1, &value))
+            return "its headers are no list of pairs of strings";
         if (spraay_headers_add(h, name, value) != SPRAAY_OK) return "its headers are too large";
         lua_pop(L, 3);
     }

@@ -49,7 +49,8 @@ static bool may_pay(const spraay_client *c, const char *origin)
 /* A request carries one payment, and it is on record. */
 static bool is_payment(spraay_slice name)
 {
-    return spraay_slice_eq_str_nocase(name, "PAYMENT-SIGNATURE") || spraay_slice_eq_str_nocase(name, "X-PAYMENT");
+    return spraay_slice_eq_str_nocase(name, "PAYMENT-SIGNATURE") ||
+           spraay_slice_eq_str_nocase(name, "X-PAYMENT");
 }
 
 /* The client's headers go to its gateway only: an API key is nobody else's business. */
@@ -231,8 +232,7 @@ spraay_call_state_t spraay_call_state(const spraay_call *c)
     switch (f->session.want) {
     case SPRAAY_WANT_NOTHING: return SPRAAY_CALL_DONE;
     case SPRAAY_WANT_APPROVAL: return SPRAAY_CALL_APPROVE;
-    case SPRAAY_WANT_SIGNATURE:
-        return f->shown ? SPRAAY_CALL_SIGN : SPRAAY_CALL_RUNNING;
+    case SPRAAY_WANT_SIGNATURE: return f->shown ? SPRAAY_CALL_SIGN : SPRAAY_CALL_RUNNING;
     case SPRAAY_WANT_PROBE:
     case SPRAAY_WANT_PAY: return f->in_air ? SPRAAY_CALL_SEND : SPRAAY_CALL_RUNNING;
     default: return SPRAAY_CALL_RUNNING;

@@ -51,7 +51,7 @@ typedef struct spraay_client_config {
     size_t n_assets;
     const spraay_rpc_url *rpc;
     size_t n_rpc;
-    const char *run, *scope; /* ? */
+    const char *run, *scope;       /* ? */
     const spraay_client *previous; /* ? whose budget goes on: this one takes its place */
     int64_t connect_ms, idle_ms, total_ms;
     unsigned retries;
@@ -82,8 +82,8 @@ typedef struct spraay_call_request {
     bool again, quote, ask, external;
     int64_t total_ms;      /* 0: the client's */
     size_t max_body;       /* 0: SPRAAY_BODY_MAX_BYTES */
-    int64_t wall_offset_s;           /* a caller's clock minus the system's */
-    int64_t boot_offset_s;           /* the same of the clock that cannot be set: for specs */
+    int64_t wall_offset_s; /* a caller's clock minus the system's */
+    int64_t boot_offset_s; /* the same of the clock that cannot be set: for specs */
 } spraay_call_request;
 
 /* Begin a call; everything is copied. What happens is learnt from spraay_call_state.

@@ -111,7 +111,7 @@ void spraay_flight_abandon(spraay_flight *f)
 static bool advance(spraay_flight *f)
 {
     switch (f->session.want) {
-    case SPRAAY_WANT_CLAIM: return flight_claim(f, false);
+    case SPRAAY_WANT_CLAIM: return flight_claim(f);
     case SPRAAY_WANT_ANEW: return flight_claim_anew(f);
     case SPRAAY_WANT_PROBE:
     case SPRAAY_WANT_PAY: return flight_request(f);

@@ -49,7 +49,7 @@ struct spraay_flight {
     spraay_engine *engine; /* the hub's when it began: its timers hang there */
     spraay_client *client;
     spraay_client *former; /* whose policy the terms were chosen by, before 'client' took over; NULL */
-    spraay_call *call; /* who waits, or NULL */
+    spraay_call *call;     /* who waits, or NULL */
     spraay_flight *prev, *next;
     unsigned refs;
 

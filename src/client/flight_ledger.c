@@ -236,7 +236,7 @@ static void claimed(spraay_flight *f, spraay_err err)
     f->session.past.amount = NULL; /* 'amount' was ours */
 }
 
-bool flight_claim(spraay_flight *f, bool anew)
+bool flight_claim(spraay_flight *f)
 {
     bool in_run = f->client->run != NULL && f->purchase_name == NULL;
     spraay_purchase *p;
@@ -255,7 +255,7 @@ bool flight_claim(spraay_flight *f, bool anew)
         f->claim.payer = spraay_wallet_address(f->client->wallet);
         f->claim.origin = f->origin;
         
-        f->claim.again = f->again || anew;
+        f->claim.again = f->again;
         f->op.claim = &f->claim;
         f->op.purchase = NULL;
     }
@@ -289,7 +289,7 @@ bool flight_claim(spraay_flight *f, bool anew)
     return true;
 }
 
-/* A lost look: booked as spent, then bought anew. */
+/* A lost look: booked as spent, then the next one is claimed. */
 bool flight_claim_anew(spraay_flight *f)
 {
     spraay_err err;
@@ -297,12 +297,13 @@ bool flight_claim_anew(spraay_flight *f)
     if (f->purchase != NULL) {
         if (f->purchase->state != SPRAAY_STATE_PAID_LOST && !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err))
             return false;
+        f->purchase->booked = true;
         spraay_flight_release(f);
         spraay_purchase_unref(f->purchase);
         f->purchase = NULL;
         f->occurrence++; /* in a named run this one's place is taken */
     }
-    return flight_claim(f, true);
+    return flight_claim(f);
 }
 
 static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, const char **kind,

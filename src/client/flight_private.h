@@ -13,7 +13,7 @@ spraay_moment flight_moment(const spraay_flight *f);
 void flight_unlink(spraay_flight *f);
 
 /* flight_ledger.c */
-bool flight_claim(spraay_flight *f, bool anew);
+bool flight_claim(spraay_flight *f);
 bool flight_claim_anew(spraay_flight *f);
 bool flight_reserve(spraay_flight *f);
 bool flight_sign(spraay_flight *f);

@@ -171,7 +171,7 @@ static spraay_err check_file(int fd, const char *path, char why[SPRAAY_WALLET_WH
 spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char why[SPRAAY_WALLET_WHY])
 {
     char text[KEY_TEXT_MAX];
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t n = 0;
     spraay_err err;
 

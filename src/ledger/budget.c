@@ -90,18 +90,21 @@ static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of
 
 spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now)
 {
+    static const uint8_t nobody[32] = { 0 };
     spraay_moment at = is_spent(p->state) ? p->spent : now;
     spraay_err err = SPRAAY_OK;
 
     if (p->amount == 0) return SPRAAY_OK;
     at.wall_s -= at.wall_s % 60;
     at.mono_ms -= at.mono_ms % 60000;
-    while (p->n_scopes > 0 && err == SPRAAY_OK) { /* the first comes last, with what day and host ask */
-        bool first = p->n_scopes == 1;
-        err = fold(b, p->scopes[p->n_scopes - 1], first ? p->origin : "", p->amount, at, now);
-        if (err == SPRAAY_OK) p->n_scopes--;
+    while (p->n_shares > 0 && err == SPRAAY_OK) {
+        const spraay_share *share = &p->shares[p->n_shares - 1];
+        bool all = p->n_shares == 1 && share->amount == p->amount; /* day and host in the same sum */
+        err = fold(b, share->scope, all ? p->origin : "", share->amount, at, now);
+        if (err == SPRAAY_OK) p->n_shares--;
+        if (all) return err;
     }
-    return err;
+    return err == SPRAAY_OK ? fold(b, nobody, p->origin, p->amount, at, now) : err;
 }
 
 static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed, uint64_t amount,
@@ -113,8 +116,8 @@ static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed
 }
 
 spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
-                               const spraay_purchase *p, const uint8_t scope[32], uint64_t amount,
-                               const spraay_caps *caps, spraay_moment now, spraay_cap_refusal *why)
+                               const spraay_purchase *p, const uint8_t scope[32], uint64_t share,
+                               uint64_t amount, const spraay_caps *caps, spraay_moment now, spraay_cap_refusal *why)
 {
     uint64_t budget = 0, day = 0, host = 0;
     spraay_err err;
@@ -123,7 +126,7 @@ spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *r
         const spraay_purchase *r = rows[i];
         bool today = counts_today(r, now);
         if (r == p) continue; /* its own amount is the question */
-        if (spraay_budget_counts(r) && spraay_purchase_in_scope(r, scope)) budget = plus(budget, r->amount);
+        if (spraay_budget_counts(r)) budget = plus(budget, spraay_purchase_share(r, scope));
         if (today) day = plus(day, r->amount);
         if (today && strcmp(r->origin, p->origin) == 0) host = plus(host, r->amount);
     }
@@ -134,7 +137,7 @@ spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *r
         if (today) day = plus(day, f->amount);
         if (today && strcmp(f->origin, p->origin) == 0) host = plus(host, f->amount);
     }
-    err = judge(SPRAAY_CAP_BUDGET, caps->budget, budget, amount, why);
+    err = judge(SPRAAY_CAP_BUDGET, caps->budget, budget, share, why);
     if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_DAY, caps->per_day, day, amount, why);
     if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_HOST, caps->per_host, host, amount, why);
     return err;
@@ -146,11 +149,11 @@ spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *cons
     spraay_totals t = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
-        if (!spraay_purchase_in_scope(rows[i], scope) || !spraay_budget_counts(rows[i])) continue;
+        uint64_t share = spraay_budget_counts(rows[i]) ? spraay_purchase_share(rows[i], scope) : 0;
         if (is_spent(rows[i]->state))
-            t.settled = plus(t.settled, rows[i]->amount);
+            t.settled = plus(t.settled, share);
         else
-            t.open = plus(t.open, rows[i]->amount);
+            t.open = plus(t.open, share);
     }
     for (size_t i = 0; i < b->n; i++)
         if (same_scope(b->folds[i].scope, scope)) t.settled = plus(t.settled, b->folds[i].amount);

@@ -13,7 +13,7 @@
 
 typedef struct spraay_fold {
     uint8_t scope[32];
-    char *origin;     /* "": counted under another scope already, this one's budget alone asks */
+    char *origin;     /* "": only the budget asks, day and host are counted elsewhere */
     spraay_moment at; /* start of the minute, both clocks */
     uint64_t amount;
 } spraay_fold;
@@ -35,15 +35,15 @@ bool spraay_budget_within_day(spraay_moment at, spraay_moment now);
 /* When all that was signed for the purchase is dead. */
 spraay_moment spraay_budget_death(const spraay_purchase *p);
 
-/* Remember what a purchase that leaves the store has spent, and take it out of the scopes it is
- * remembered under. SPRAAY_NOMEM leaves every sum as it was. */
+/* Remember what a purchase that leaves the store has spent, and drop the shares that are remembered now.
+ * SPRAAY_NOMEM leaves every sum as it was. */
 SPRAAY_MUST_USE spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now);
 
-/* Would 'amount' for 'p' break a cap, in a budget of that scope? 'rows' are all purchases in the store,
- * 'p' among them or not. Returns SPRAAY_OK or SPRAAY_REFUSED with *why filled in. */
+/* Would 'amount' for 'p', and 'share' of it in the budget of that scope, break a cap? 'rows' are all
+ * purchases in the store, 'p' among them or not. Returns SPRAAY_OK or SPRAAY_REFUSED with *why filled in. */
 SPRAAY_MUST_USE spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
                                                const spraay_purchase *p, const uint8_t scope[32],
-                                               uint64_t amount, const spraay_caps *caps, spraay_moment now,
+                                               uint64_t share, uint64_t amount, const spraay_caps *caps, spraay_moment now,
                                                spraay_cap_refusal *why);
 
 spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *const *rows, size_t n,

@@ -163,7 +163,7 @@ static void confirm_pin(memory *m, const spraay_purchase *p)
 /* An equal call continues these; INTENT and RESERVED belong to a call in flight, TAKEN is history. */
 static bool adoptable(const spraay_purchase *p)
 {
-    return !p->claimed && (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
+    return !p->claimed && !p->booked && (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
                            p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
 }
 
@@ -233,7 +233,7 @@ static void reserve(memory *m, spraay_op *op)
     pin *k = op->pin ? find_pin(m, p->origin, op->network) : NULL;
     /* While an earlier authorization lives, either may settle, never both: reserve the larger. */
     bool alive = spraay_state_is_open(p->state);
-    uint64_t amount = alive && p->amount > op->amount ? p->amount : op->amount;
+    uint64_t share = op->amount, amount = alive && p->amount > op->amount ? p->amount : op->amount;
 
     if (to == SPRAAY_STATE_NONE) {
         op->err = SPRAAY_STATE;
@@ -245,12 +245,14 @@ static void reserve(memory *m, spraay_op *op)
         memcpy(op->refusal.pinned, k->pay_to, sizeof k->pay_to);
         return;
     }
-    op->err = spraay_budget_check(&m->budget, m->rows, m->n, p, op->budget_scope, amount, op->caps, op->now,
-                                  &op->refusal);
+    if (alive && spraay_purchase_share(p, op->budget_scope) > share)
+        share = spraay_purchase_share(p, op->budget_scope);
+    op->err = spraay_budget_check(&m->budget, m->rows, m->n, p, op->budget_scope, share, amount, op->caps,
+                                  op->now, &op->refusal);
     if (op->err == SPRAAY_OK && op->pin && k == NULL) op->err = add_pin(m, p, op);
     if (op->err != SPRAAY_OK) return;
-    if (!alive) p->n_scopes = 0; /* what is alive stays in every budget under which it was signed */
-    op->err = spraay_purchase_add_scope(p, op->budget_scope);
+    if (!alive) p->n_shares = 0; /* what is alive stays in every budget under which it was signed */
+    op->err = spraay_purchase_set_share(p, op->budget_scope, share);
     if (op->err != SPRAAY_OK) return;
     p->state = to;
     p->reserved = true;
@@ -279,8 +281,7 @@ static void event(memory *m, spraay_op *op)
         confirm_pin(m, p);
         break;
     case SPRAAY_STATE_VOID:
-        p->reserved = false;
-        p->amount = 0;
+        spraay_purchase_free_amount(p);
         p->voided = true;
         break;
     default: break;
@@ -300,8 +301,7 @@ static void release(memory *m, spraay_op *op)
     switch (p->state) {
     case SPRAAY_STATE_INTENT:
     case SPRAAY_STATE_RESERVED: /* nothing was signed, or nothing of it left */
-        p->reserved = false;
-        p->amount = 0;
+        spraay_purchase_free_amount(p);
         if (p->voided) { /* but something did before: a proof may be wrong, one nonce never is */
             p->state = spraay_state_next(p->state, SPRAAY_EVENT_PROVE_UNUSED);
             break;
@@ -310,11 +310,11 @@ static void release(memory *m, spraay_op *op)
         drop(m, p);
         break;
     case SPRAAY_STATE_VOID:
-        p->reserved = false;
-        p->amount = 0;
+        spraay_purchase_free_amount(p);
         break;
+    case SPRAAY_STATE_PAID_LOST:
     case SPRAAY_STATE_TAKEN:
-        if (p->named) break;
+        if (p->named || (p->state == SPRAAY_STATE_PAID_LOST && !p->booked)) break;
         for (size_t i = 0; i < m->n; i++) {
             if (m->rows[i] != p) continue;
             retire_at(m, i, op->now);

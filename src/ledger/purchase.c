@@ -55,7 +55,7 @@ void spraay_purchase_unref(spraay_purchase *p)
     spraay_purchase_wipe_stored(p);
     free(p->origin);
     free(p->url);
-    free(p->scopes);
+    free(p->shares);
     free(p->note);
     free(p);
 }
@@ -91,22 +91,38 @@ spraay_err spraay_purchase_set_url(spraay_purchase *p, const char *url)
     return SPRAAY_OK;
 }
 
-spraay_err spraay_purchase_add_scope(spraay_purchase *p, const uint8_t scope[32])
+static spraay_share *find_share(const spraay_purchase *p, const uint8_t scope[32])
 {
-    uint8_t (*grown)[32];
+    for (unsigned i = 0; i < p->n_shares; i++)
+        if (memcmp(p->shares[i].scope, scope, 32) == 0) return &p->shares[i];
+    return NULL;
+}
 
-    if (spraay_purchase_in_scope(p, scope)) return SPRAAY_OK;
-    grown = realloc(p->scopes, (p->n_scopes + 1) * sizeof *grown);
-    if (grown == NULL) return SPRAAY_NOMEM;
-    memcpy(grown[p->n_scopes], scope, 32);
-    p->scopes = grown;
-    p->n_scopes++;
+uint64_t spraay_purchase_share(const spraay_purchase *p, const uint8_t scope[32])
+{
+    const spraay_share *share = find_share(p, scope);
+    return share != NULL ? share->amount : 0;
+}
+
+spraay_err spraay_purchase_set_share(spraay_purchase *p, const uint8_t scope[32], uint64_t amount)
+{
+    spraay_share *share = find_share(p, scope), *grown;
+
+    if (share == NULL) {
+        grown = realloc(p->shares, (p->n_shares + 1) * sizeof *grown);
+        if (grown == NULL) return SPRAAY_NOMEM;
+        p->shares = grown;
+        share = &grown[p->n_shares++];
+        memcpy(share->scope, scope, 32);
+        share->amount = 0;
+    }
+    if (amount > share->amount) share->amount = amount;
     return SPRAAY_OK;
 }
 
-bool spraay_purchase_in_scope(const spraay_purchase *p, const uint8_t scope[32])
+void spraay_purchase_free_amount(spraay_purchase *p)
 {
-    for (unsigned i = 0; i < p->n_scopes; i++)
-        if (memcmp(p->scopes[i], scope, 32) == 0) return true;
-    return false;
+    p->reserved = false;
+    p->amount = 0;
+    p->n_shares = 0;
 }

@@ -33,6 +33,12 @@ typedef struct spraay_stored {
     char transaction[128]; /* as the receipt names it, or "" */
 } spraay_stored;
 
+/* What a purchase takes of one budget: the most that was signed under it. */
+typedef struct spraay_share {
+    uint8_t scope[32];
+    uint64_t amount;
+} spraay_share;
+
 typedef struct spraay_purchase {
     char id[SPRAAY_PURCHASE_ID + 1];
     uint8_t key[32];     /* equal calls have equal keys */
@@ -63,11 +69,12 @@ typedef struct spraay_purchase {
     int64_t sent_at;    /* wall time of the last one */
     bool handler_error; /* the last one met a complete error of the handler */
     bool expect_unpaid; /* the last answer gives reason to think that nothing moved */
+    bool booked;        /* its loss is spent and nobody asks for it any more */
 
     char *origin;          /* of the gateway */
     char *url;             /* where it was presented: redirects may have led away from the request's own */
-    uint8_t (*scopes)[32]; /* whose budgets it counts against: all under which it was signed */
-    unsigned n_scopes;
+    spraay_share *shares;  /* whose budgets it counts against */
+    unsigned n_shares;
     spraay_moment spent; /* when it became spend, for the 24-hour window */
 
     spraay_stored stored;
@@ -89,9 +96,12 @@ SPRAAY_MUST_USE spraay_err spraay_purchase_set_header(spraay_purchase *p, const 
 /* Remember where the authorization is presented; copied. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_set_url(spraay_purchase *p, const char *url);
 
-/* Count it against one more budget; SPRAAY_NOMEM leaves all as it was. */
-SPRAAY_MUST_USE spraay_err spraay_purchase_add_scope(spraay_purchase *p, const uint8_t scope[32]);
-bool spraay_purchase_in_scope(const spraay_purchase *p, const uint8_t scope[32]);
+/* What it takes of a budget. Setting keeps the larger; SPRAAY_NOMEM leaves all as it was. */
+uint64_t spraay_purchase_share(const spraay_purchase *p, const uint8_t scope[32]);
+SPRAAY_MUST_USE spraay_err spraay_purchase_set_share(spraay_purchase *p, const uint8_t scope[32], uint64_t amount);
+
+/* Nothing of it is committed any more, or yet. */
+void spraay_purchase_free_amount(spraay_purchase *p);
 
 /* Forget the authorization held for presenting. */
 void spraay_purchase_wipe_header(spraay_purchase *p);

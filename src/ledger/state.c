@@ -34,7 +34,10 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
                   [S(UNKNOWN)] = S(UNKNOWN) },
     [E(DELIVER)] = { [S(SENT)] = S(DELIVERED), [S(UNKNOWN)] = S(DELIVERED), [S(PAID_LOST)] = S(DELIVERED) },
     /* RESERVED: let go of after an earlier proof; what was proven still holds. */
-    [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID), [S(ASKED)] = S(VOID), [S(UNKNOWN)] = S(VOID), [S(VOID)] = S(VOID) },
+    [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID),
+                          [S(ASKED)] = S(VOID),
+                          [S(UNKNOWN)] = S(VOID),
+                          [S(VOID)] = S(VOID) },
     [E(PROVE_USED)] = { [S(ASKED)] = S(PAID_LOST),
                         [S(SENT)] = S(PAID_LOST),
                         [S(UNKNOWN)] = S(PAID_LOST),

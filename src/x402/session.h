@@ -76,7 +76,7 @@ typedef struct spraay_session_config {
     bool insecure;               /* plain http to another machine: never paid */
     bool quote;                  /* stop at the terms */
     bool ask;                    /* the caller wants a last word */
-    bool claims;                /* false: a free request that has no purchase, and pays nothing */
+    bool claims;                 /* false: a free request that has no purchase, and pays nothing */
     spraay_class cls;            /* how an unanswered presentation is repeated */
     bool probe_safe;             /* the unpaid request may be repeated after it was sent */
     unsigned retries;            /* of the unpaid request */

@@ -98,8 +98,8 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
         return;
     case SPRAAY_MEANING_UNCONFIRMED:
         if (a->status < 200) { /* not an answer, only the beginning of one */
-            session_describe(s, "gateway", "interim_answer", "", "the server answers the payment with %ld and no more",
-                             a->status);
+            session_describe(s, "gateway", "interim_answer", "",
+                             "the server answers the payment with %ld and no more", a->status);
             after_loss(s, now);
             return;
         }

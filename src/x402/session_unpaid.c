@@ -157,7 +157,8 @@ static void choose(spraay_session *s, const spraay_answer *a)
         return;
     }
     if (!s->cfg.claims && !s->cfg.quote && s->policy.payer_evm != NULL) {
-        session_describe(s, "policy", "not_free", "make it a request that may pay, if it is worth something to you",
+        session_describe(s, "policy", "not_free",
+                         "make it a request that may pay, if it is worth something to you",
                          "%s asks for a payment for something that was free", s->cfg.origin);
         s->outcome.status = a->status;
         session_fail(s);

@@ -1,5 +1,27 @@
 --- What happened, for tests to read: who presented which authorization, what was verified, which
 --- handlers ran, what settled. Kept apart from the gate so that the gate cannot flatter itself.
+---
+--- GET /_sandbox/ledger shows them as
+---
+---   settled    list, oldest first, of what was paid:
+---                n            1, 2, …
+---                payer, payTo addresses, as written in the authorization and in the terms
+---                amount       micro-USDC, digits: "30000"
+---                amount_usdc  the same in whole USDC: "0.030000"
+---                nonce        of the authorization, 0x and 64 hex digits
+---                route        "POST /api/v1/compute/text-inference", ids as ":id"
+---                path         what was really asked for, query included
+---                network      CAIP-2: "eip155:8453"
+---                transaction  hash on the sandbox's chain
+---                time         Unix seconds by the sandbox's clock
+---   count      how many those are
+---   total      their sum in micro-USDC, digits; total_usdc in whole USDC
+---   balances   address -> { atomic = digits, usdc = text }, of everybody who ever held something
+---   presented  list of every authorization that came in, good or not: nonce, payer (as claimed),
+---              route, time, verdict ("settled", "refused: REASON", "not settled: answered 400", …)
+---   verified   how many of those were found good
+---   handled    route -> how often its handler ran, free routes too
+---   requests   how many requests came to the gateway; those to /_sandbox/ are not counted
 -- SPDX-License-Identifier: MIT
 local crypto = require "spraay.sandbox.crypto"
 local json = require "spraay.sandbox.json"
@@ -10,8 +32,8 @@ books.__index = books
 books.__name = "spraay.sandbox.books"
 
 function books.new(clock)
-  return setmetatable({ clock = clock, requests = 0, verified = 0, handled = {}, unpaid = {},
-                        settled = json.array(), presented = json.array(), by_nonce = {} }, books)
+  return setmetatable({ clock = clock, requests = 0, verified = 0, handled = {},
+                        settled = json.array(), presented = json.array() }, books)
 end
 
 --- A request arrived.

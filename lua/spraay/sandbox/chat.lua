@@ -32,11 +32,20 @@ local LINES = {
 
 local TITLES = { "%s in winter", "What %s knew", "Nights at %s", "%s, remembered", "The keeper of %s" }
 
-local NUMBERS = { one = 1, two = 2, three = 3, four = 4, five = 5, six = 6, seven = 7, eight = 8,
-                  nine = 9, ten = 10, twelve = 12 }
+local NUMBERS = {}
+for i, word in ipairs{ "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+                       "eleven", "twelve" } do
+  NUMBERS[word] = i
+end
 -- "in two sentences", "ten seconds": how long, not how many.
-local MEASURES = { words = true, sentences = true, seconds = true, minutes = true, tokens = true,
-                   paragraphs = true }
+local MEASURES = { second = true, minute = true,
+                   words = true, sentences = true, seconds = true, minutes = true, hours = true,
+                   tokens = true, paragraphs = true, characters = true }
+-- "a 3-scene film of waves": behind these, something else is talked about.
+local TURNS = { of = true, about = true, on = true, ["for"] = true, ["in"] = true, with = true, from = true }
+-- What there can be one of; plurals need no list.
+local SINGLE = { scene = true, idea = true, line = true, caption = true, prompt = true, shot = true,
+                 question = true, item = true, name = true }
 local COMMON = {}
 for word in ([[about above after again also another answer because before being between could describe
   during each exactly every final first following from give have into just lines list make more most numbered
@@ -44,7 +53,8 @@ for word in ([[about above after again also another answer because before being 
   some something story tell than that their them then there these they thing things this those through
   three under until very want what when where which while with words would write your image images video
   json array strings camera shots shot film films movie captions caption titles title questions
-  one two four five six seven eight nine ten idea ideas item items]]):gmatch("%a+") do
+  one two four five seven eight nine eleven twelve second seconds exactly vivid please three-line
+  idea ideas item items list lists]]):gmatch("[%a-]+") do
   COMMON[word] = true
 end
 
@@ -59,14 +69,23 @@ local function subject(prompt)
   return best and "the " .. best:lower() or "it"
 end
 
--- "3 scenes", "a list of five ideas", "exactly 4 numbered lines": how many things are wanted?
+-- Does this word, soon after a number, name what is to be counted?
+local function counted(noun, n)
+  if n == 1 then return SINGLE[noun] end
+  return noun:find("%as$") and not noun:find("ss$")
+end
+
+-- "3 scenes", "a list of five ideas", "exactly 4 numbered lines", "three very short titles": how many
+-- things are wanted? The first number counts that has a plural among the four words behind it.
 local function wanted(prompt)
   local text = prompt:lower()
-  for number, first, second in text:gmatch("(%w+)[ %-]+(%a+)[ %-]*(%a*)") do
+  for number, rest in text:gmatch("%f[%w](%w+)()") do
     local n = NUMBERS[number] or tonumber(number:match("^%d+$"))
     if n and n >= 1 and n <= 50 then
-      for _, noun in ipairs{ first, second } do
-        if noun:find("s$") and not MEASURES[noun] then return math.tointeger(n) end
+      local words = { text:match("^[ %-]+(%a+)[ ,%-]*(%a*)[ ,%-]*(%a*)[ ,%-]*(%a*)", rest) }
+      for i, noun in ipairs(words) do
+        if MEASURES[noun] or NUMBERS[noun] or TURNS[noun] then break end
+        if counted(noun, n) and (n > 1 or i == 1) then return math.tointeger(n) end
       end
     end
   end

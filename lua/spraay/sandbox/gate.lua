@@ -91,11 +91,18 @@ function passage:refusal(reason, transaction)
            network = self:network(), payer = self.authorization.payer }
 end
 
+local RESET = "the sandbox was reset"
+
+--- Was the sandbox reset since this trip began? Then its gate is not the sandbox's any more, and
+--- nothing of it may reach the new books, nor use up the new faults.
+function passage:outdated() return self.gate.sandbox.gate ~= self.gate end
+
 --- Cash the authorization and write it into the books.
 ---@return string? transaction
 ---@return string? reason
 function passage:settle()
   local sandbox, a = self.gate.sandbox, self.authorization
+  if self:outdated() then return nil, RESET end
   local transaction, reason = facilitator.settle(sandbox, a, self.term)
   if not transaction then
     self.entry.verdict = "settlement failed: " .. reason
@@ -132,6 +139,7 @@ end
 
 -- The handler ran and was content: now the money, then the answer.
 local function finish(self, response)
+  if self:outdated() then return self.wire.settle_failed(self.gate, self.route, self:refusal(RESET)) end
   local faults = self.gate.sandbox.faults
   local fault = faults:take("settle", self.request)
   local early = fault and fault:apply(self, response)

@@ -167,9 +167,10 @@ function sandbox:describe()
 end
 
 local function not_refused(self, route, request)
+  local of_now = self.books               -- a reset may come while the handler is at work
   if request.handler_seconds then cqueues.sleep(request.handler_seconds) end
   if request.handler_crash then return reply.json(500, { error = "Internal Server Error" }) end
-  self.books:handle(route.title)
+  of_now:handle(route.title)
   local status, body = handlers[route.name](self, request)
   if type(status) == "table" then return status end
   return reply.json(status, body)

@@ -35,7 +35,7 @@ local function read_body(stream, headers, ours)
   if headers.expect and headers.expect:lower() == "100-continue" then stream:write_continue(READ_SECONDS) end
   local is_json, refusal = transport.is_json(headers["content-type"])
   if refusal then return nil, refusal end
-  local length = tonumber(headers["content-length"])
+  local length = math.tointeger(tonumber(headers["content-length"]))
   local limit = is_json and not ours and transport.MAX_BODY or MAX_OTHER_BODY
   if length and length > limit then return nil, transport.too_large() end
   local text = ""
@@ -48,12 +48,19 @@ local function read_body(stream, headers, ours)
   return transport.parse(text)
 end
 
+-- A length that is no number, or two that differ, is how requests are smuggled; nothing is read.
+local function bad_length(headers)
+  local length = headers["content-length"]
+  return length and not (length:find("^%d+$") and #length < 16)
+end
+
 ---@return table? request
----@return boolean? cut  true: the client left in the middle of the body
+---@return "bad"|"cut"|nil trouble  not HTTP, or the client left in the middle of it
 local function read_request(stream, origin)
   local raw = stream:get_headers(READ_SECONDS)
-  if not raw then return nil end
+  if not raw then return nil, "bad" end
   local headers = header_table(raw)
+  if bad_length(headers) then return nil, "bad" end
   local target = headers[":path"] or "/"
   local path, query = target:match("^([^?]*)%??(.*)$")
   local request = {
@@ -61,10 +68,10 @@ local function read_request(stream, origin)
     query = transport.query(query), headers = headers,
     origin = headers[":authority"] and "http://" .. headers[":authority"] or origin,
   }
-  local _, peer = stream:peername()
-  request.ip = (headers["x-forwarded-for"] or ""):match("^%s*([^,%s]+)") or peer
+  local _, peer = stream:peername()               -- nobody, if the client is gone already
+  request.ip = (headers["x-forwarded-for"] or ""):match("^%s*([^,%s]+)") or peer or "gone"
   request.body, request.refusal = read_body(stream, headers, path:find("^/_sandbox/") ~= nil)
-  if not request.body and not request.refusal then return nil, true end
+  if not request.body and not request.refusal then return nil, "cut" end
   return request
 end
 
@@ -122,6 +129,15 @@ local function abandon(stream)
   end
   local socket = take_socket(stream)
   if socket then socket:close() end
+end
+
+-- What is not HTTP ends its connection, as at Node. If lua-http kept it, an empty line before the
+-- end of the connection would be read again and again for ever.
+local function refuse(stream)
+  local socket = take_socket(stream)
+  if not socket then return end
+  socket:xwrite("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "bn", 1)
+  socket:close()
 end
 
 local wire = {}
@@ -217,9 +233,9 @@ function server.listen(sandbox, options)
   local function onstream(_, stream)
     stream.connection:setmaxline(MAX_LINE)
     if dropped(sandbox, stream) then return end
-    local request, cut = read_request(stream, sandbox.origin)
-    if cut then return abandon(stream) end
-    if not request then return end           -- lua-http says 400 by itself
+    local request, trouble = read_request(stream, sandbox.origin)
+    if trouble == "bad" then return refuse(stream) end
+    if trouble == "cut" then return abandon(stream) end
     local ok, response = pcall(sandbox.respond, sandbox, request)
     if not ok then                           -- a bug of ours: say so, on both ends
       if options.on_error then options.on_error(tostring(response)) end
