@@ -237,6 +237,7 @@ function args.job(verb, given, where, how)
 end
 
 local GPU = { "model", "input", "version", "webhook" }
+args.gpu_fields = GPU
 
 --- The body of client:gpu.
 function args.gpu(given, unchecked)

@@ -27,8 +27,10 @@ local futures = {}
 local SPACING = 1.5
 
 local Futures, Account = {}, {}
+
+futures.deposit_fields = { "amount", "depositor", "expires_in_days" }
 local futures_mt = { __name = "spraay.futures", __index = Futures }
-local account_mt = { __name = "spraay.account" }
+local account_mt = { __name = "spraay.account", __index = Account }
 
 local function give(client, value, message, err)
   if value ~= nil then return value end
@@ -194,7 +196,7 @@ end
 local function deposit(client, given, opts)
   local where = "futures:deposit"
   if type(given) == "string" then given = { amount = given } end
-  local ok, message, err = check_names(given, { "amount", "depositor", "expires_in_days" }, where)
+  local ok, message, err = check_names(given, futures.deposit_fields, where)
   if not ok then return nil, message, err end
   local checked
   checked, message, err = options.per_call(opts, where)
@@ -507,10 +509,6 @@ end
 -- chain.
 function Account:refund(opts)
   return give(self.client, refund(self, opts))
-end
-
-account_mt.__index = function(_, key)
-  return Account[key]
 end
 
 -- The id can spend the account, so it is not shown whole.

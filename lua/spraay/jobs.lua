@@ -48,6 +48,7 @@ local LOST_LOOKS = 2
 local MISSES = 4
 
 local Job = {}
+jobs.methods = Job
 local mt = { __name = "spraay.job" }
 
 -- job -> { client=, born=, seen= (the decoded answer last seen), paid= (atomic, looks) }
@@ -226,6 +227,7 @@ local function not_done(self, code, message, spent)
 end
 
 local WAIT_OPTIONS = { "timeout", "polls", "on_progress", "max" }
+jobs.wait_names = WAIT_OPTIONS
 
 local function wait_options(given)
   if given == nil then return { timeout = 600, polls = 10 } end

@@ -533,6 +533,7 @@ end
 -- ---- per-call options ------------------------------------------------------------
 
 local PER_CALL = { "max", "timeout", "purchase", "again", "once", "unchecked", "scope", "headers" }
+options.per_call_names = PER_CALL
 local PER_CALL_SET = {}
 for _, name in ipairs(PER_CALL) do PER_CALL_SET[name] = true end
 

@@ -10,6 +10,7 @@ local json = require "spraay.json"
 local result = {}
 
 local methods = {}
+result.methods = methods
 local mt = { __name = "spraay.result" }
 
 -- What belongs to a result and is nobody's business: { client=, sources= }.

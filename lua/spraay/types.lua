@@ -1,10 +1,15 @@
 ---@meta spraay
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241
---- What `require "spraay"` gives, for editors (LuaCATS). Never required.
+--- What `require "spraay"` gives, for editors (LuaCATS, https://luals.github.io/wiki/annotations/). Never
+-- required.
 --
--- Money is a decimal string of USDC, time is in seconds. Whatever fails returns nil, a sentence and an
--- error value; with open { errors = "raise" } the methods of a client throw the error value instead.
+-- Units: money is a decimal string of USDC ("0.05"), `atomic` a digit string of its millionths, time is in
+-- seconds, a moment in seconds since 1970-01-01 UTC, a network is a CAIP-2 id (https://chainagnostic.org),
+-- an address is EVM hex. Payments are x402 (https://x402.org), EIP-3009 authorizations over EIP-712.
+--
+-- Whatever fails returns nil, a sentence and an error value; with open { errors = "raise" } the methods of a
+-- client and of what it gives throw the error value instead.
 
 ---@alias spraay.Amount string|spraay.Usdc  decimal USDC such as "0.05"; never a number
 
@@ -22,7 +27,7 @@
 
 ---@class spraay.Error  tostring(err) is its sentence
 ---@field kind spraay.ErrorKind
----@field code string  a finer word, stable
+---@field code string?  a finer word, such as "over_max", "price_raised", "reset", "paid_lost", "dry_run"
 ---@field message string  what happened
 ---@field hint string?  what to do
 ---@field status integer?  HTTP status, when there was an answer
@@ -35,7 +40,10 @@
 ---@field errors table?  the error of each part of a compound call that failed, by index
 ---@field retry_after number?  seconds the gateway asks to wait
 ---@field body any  the gateway's answer, decoded when it was JSON
----@field task spraay.Task?  the task that goes on after `within`
+---@field headers table<string, string>?  the answer's, names in lower case
+---@field terms spraay.Terms?  of a dry run: what would have been paid
+---@field task spraay.Task?  the task that goes on after `within`, or after task:wait { timeout = … }
+---@field job spraay.Job?  the job that failed, or that goes on after job:wait
 
 ---@alias spraay.PaymentStatus "settled"|"free"|"restored"|"unconfirmed"|"credits"
 
@@ -78,7 +86,7 @@ local Result = {}
 ---@return spraay.Error? err
 function Result:save(path) end
 
----@class spraay.Job
+---@class spraay.Job  work the gateway has begun: video always, other media when it takes long
 ---@field id string
 ---@field kind string?  image video speak transcribe gpu
 ---@field status "processing"|"completed"|"failed"|"canceled"
@@ -86,9 +94,9 @@ function Result:save(path) end
 ---@field urls string[]?  when completed
 ---@field text string?
 ---@field body table?  the last answer about it
----@field payment spraay.Payment?  of the call that began it
+---@field payment spraay.Payment?  of the call that began it and the looks
 ---@field billing spraay.Billing?
----@field [any] any
+---@field [any] any  unknown fields read through to the last answer
 local Job = {}
 
 --- Look once (0.001 USDC); free when the job is known to have ended.
@@ -104,12 +112,14 @@ function Job:poll(options) end
 ---@field max spraay.Amount?  most one look may cost
 ---@field on_progress (fun(job: spraay.Job))?
 
+--- Wait until it has ended, looking seldom: each look costs 0.001 USDC.
 ---@param options? spraay.WaitOptions
 ---@return spraay.Result? result
 ---@return string? message
 ---@return spraay.Error? err
 function Job:wait(options) end
 
+--- Save the output of a job that has completed.
 ---@param path string
 ---@return string|string[]|nil path
 ---@return string? message
@@ -137,21 +147,39 @@ function Job:save(path) end
 
 ---@class spraay.CallOptions  the last table of every verb
 ---@field max spraay.Amount?  most one purchase of this call may cost
----@field timeout number?  seconds
+---@field timeout number?  seconds, as open's timeout.total
 ---@field purchase string?  a name for the intent: it is paid for once, whoever calls
 ---@field again boolean?  buy anew what was bought before
 ---@field once boolean?  never present a payment twice
 ---@field scope string?  keeps equal calls of different parts apart
----@field headers table<string, string>?
+---@field headers table<string, string>?  sent along
 ---@field unchecked boolean?  do not check the model against the known ones
 
 ---@class spraay.RequestOptions : spraay.CallOptions
----@field content_type string?
+---@field content_type string?  of the body, application/json unless told
 
----@class spraay.Timeouts
----@field connect number?
----@field idle number?
----@field total number?
+---@class spraay.Timeouts  seconds
+---@field connect number?  10 unless told
+---@field idle number?  without a byte once the answer has begun, 60 unless told
+---@field total number?  of a whole call, 180 unless told
+
+---@class spraay.Asset  a token beside USDC that may be paid
+---@field network string
+---@field asset string  its contract
+---@field name string  its EIP-712 name
+---@field version string  its EIP-712 version
+---@field decimals integer
+
+---@class spraay.HttpRequest  what a transport is given
+---@field method string
+---@field url string
+---@field headers table<string, string>
+---@field body string
+
+---@class spraay.HttpResponse  what a transport gives back, in lua-resty-http's shape
+---@field status integer
+---@field headers table<string, string|string[]>|string[][]|nil
+---@field body string?
 
 ---@class spraay.OpenOptions
 ---@field gateway string?  default $SPRAAY_GATEWAY, else production
@@ -159,33 +187,34 @@ function Job:save(path) end
 ---@field networks string[]?  order of preference; names or CAIP-2 ids
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
----@field per_host spraay.Amount|false|nil
+---@field per_host spraay.Amount|false|nil  most one host may be paid
 ---@field budget spraay.Amount|false|nil  most this client may commit
----@field run string?
----@field scope string?
+---@field run string?  names the run: started again, it signs with the same nonces and pays nothing twice
+---@field scope string?  keeps equal calls of different clients apart
 ---@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature
 ---@field ledger false|nil  this version remembers in the memory of the process
 ---@field hosts string[]?  other origins that may be paid
 ---@field pay_to string|string[]|nil  receivers that may be paid
----@field assets table[]?  other tokens: { network=, asset=, name=, version=, decimals= }
----@field prices table<string, spraay.Amount>?  published prices over the compiled ones
----@field rpc table<string, string|false>|false|nil
----@field timeout number|spraay.Timeouts|nil
----@field retries integer?
----@field rate boolean|{ limit: integer?, window: number? }|nil
+---@field assets spraay.Asset[]?  other tokens
+---@field prices table<string, spraay.Amount>?  by verb or path, over the published prices compiled in
+---@field rpc table<string, string|false>|false|nil  by network: where proof is looked for; false: nowhere
+---@field timeout number|spraay.Timeouts|nil  seconds; a number is the total
+---@field retries integer?  of requests before payment, 2 unless told
+---@field rate boolean|{ limit: integer?, window: number? }|nil  space calls under the gateway's limiter;
+---  requests a path, and seconds; on for the production gateway
 ---@field clock (fun(): number)?  seconds since 1970
----@field on_lost "fail"|nil
----@field first_request_payment false|nil
----@field api_key string?
----@field headers table<string, string>?
----@field proxy string?
----@field ca_file string?
+---@field on_lost "fail"|nil  what to do when the result of a settled payment is lost
+---@field first_request_payment false|nil  this version never pays before it was asked
+---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
+---@field headers table<string, string>?  sent with every request to the gateway
+---@field proxy string?  URL
+---@field ca_file string?  certificates to trust instead of the system's
 ---@field resolve string[]?  "host:port:address"
----@field transport (fun(request: table): table?, string?)?
----@field futures "ledger"|nil
----@field errors "return"|"raise"|nil
----@field log (fun(line: string))|boolean|"stderr"|nil
----@field dry_run boolean?
+---@field transport (fun(request: spraay.HttpRequest): spraay.HttpResponse?, string?)?  carries every request
+---@field futures "ledger"|nil  the dialect of compute futures; this version speaks one
+---@field errors "return"|"raise"|nil  "return" gives nil, message, err; "raise" throws err
+---@field log (fun(line: string))|boolean|"stderr"|nil  a line a call; default $SPRAAY_LOG
+---@field dry_run boolean?  ask for the price and sign nothing; default $SPRAAY_DRY_RUN
 
 ---@class spraay.Client
 ---@field futures spraay.Futures
@@ -224,32 +253,50 @@ function Client:chat(arguments, options) end
 ---@return spraay.Error? err
 function Client:image(arguments, options) end
 
+---@class spraay.VideoArguments
+---@field prompt string
+---@field model string?
+---@field duration_seconds number?  4 unless told
+
 --- 0.50 USDC.
----@param arguments string|{ prompt: string, model: string?, duration_seconds: number? }
+---@param arguments string|spraay.VideoArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Job? job
 ---@return string? message
 ---@return spraay.Error? err
 function Client:video(arguments, options) end
 
+---@class spraay.SpeakArguments
+---@field text string
+---@field language string?  "en" unless told
+---@field model string?
+
 --- 0.03 USDC. A job when it takes long.
----@param arguments string|{ text: string, language: string?, model: string? }
+---@param arguments string|spraay.SpeakArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result|spraay.Job|nil result
 ---@return string? message
 ---@return spraay.Error? err
 function Client:speak(arguments, options) end
 
+---@class spraay.TranscribeArguments
+---@field audio_url string  http or https
+---@field model string?
+
 --- 0.02 USDC. A job when it takes long.
----@param arguments string|{ audio_url: string, model: string? }
+---@param arguments string|spraay.TranscribeArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result|spraay.Job|nil result
 ---@return string? message
 ---@return spraay.Error? err
 function Client:transcribe(arguments, options) end
 
+---@class spraay.EmbedArguments
+---@field input string|string[]
+---@field model string?
+
 --- 0.005 USDC per text, or 0.05 for up to fifty. One vector per input, in order.
----@param arguments string|string[]|{ input: string|string[], model: string? }
+---@param arguments string|string[]|spraay.EmbedArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message
@@ -264,8 +311,14 @@ function Client:embed(arguments, options) end
 ---@return spraay.Error? err
 function Client:batch(jobs, options) end
 
+---@class spraay.GpuArguments
+---@field model string  a short name, or "owner/name"
+---@field input table  what the model takes
+---@field version string?
+---@field webhook string?  URL; treat what comes there as a hint to look
+
 --- 0.06 USDC. A job when it takes long.
----@param arguments { model: string, input: table, version: string?, webhook: string? }
+---@param arguments spraay.GpuArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result|spraay.Job|nil result
 ---@return string? message
@@ -303,8 +356,13 @@ function Client:job(id, kind) end
 ---@return spraay.Error? err
 function Client:models(options) end
 
+---@class spraay.EstimateArguments
+---@field type string  chat image video speak transcribe embed
+---@field model string?
+---@field count integer?  1 unless told
+
 --- Free. List prices, not what a call is charged.
----@param arguments { type: string, model: string?, count: integer? }
+---@param arguments spraay.EstimateArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message
@@ -383,8 +441,13 @@ function Client:close() end
 ---@class spraay.Futures
 local Futures = {}
 
+---@class spraay.DepositArguments
+---@field amount spraay.Amount  from 1 USDC on
+---@field depositor string?  the wallet's address unless told
+---@field expires_in_days integer?  90 unless told
+
 --- Deposit credit; the call costs 0.01 USDC.
----@param arguments string|{ amount: spraay.Amount, depositor: string?, expires_in_days: integer? }
+---@param arguments string|spraay.DepositArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Account? account
 ---@return string? message
@@ -498,9 +561,10 @@ function Wallet:address() end
 function Wallet:close() end
 
 ---@class spraay.SignerOptions
----@field address string
+---@field address string  the one that pays
 ---@field sign fun(typed_data: string, digest: string, terms: spraay.Terms): string?, string?
----@field nonce_secret string?
+---  gets the EIP-712 document as JSON and its digest as hex; gives the signature as hex, or nil and why not
+---@field nonce_secret string?  16 bytes or more, always the same: nonces are derived from it
 
 ---@class spraay.Wallets
 local wallet = {}
@@ -597,10 +661,16 @@ function x402.session(client, request, options) end
 ---@return spraay.Error? err
 function x402.read(status, headers, body) end
 
+---@class spraay.PayPolicy
+---@field max spraay.Amount
+---@field networks string[]?
+---@field pay_to string[]?
+---@field assets spraay.Asset[]?
+
 --- Unjournaled: a lost answer is the caller's to care for.
 ---@param offer table
 ---@param with spraay.Wallet
----@param policy { max: spraay.Amount, networks: string[]?, pay_to: string[]?, assets: table[]? }
+---@param policy spraay.PayPolicy
 ---@return string? header_name
 ---@return string? value  or the message
 ---@return spraay.Error? err

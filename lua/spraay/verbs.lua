@@ -55,6 +55,7 @@ end
 
 local TYPES = { "chat", "image", "video", "speak", "transcribe", "embed" }
 local ESTIMATE = { "type", "model", "count" }
+verbs.estimate_fields = ESTIMATE
 
 prepare.estimate = function(client, given, opts)
   local where = "client:estimate"

@@ -67,6 +67,7 @@ function wallet.file(path)
 end
 
 local SIGNER = { "address", "sign", "nonce_secret" }
+wallet.signer_fields = SIGNER
 
 --- A key that lives elsewhere: { address=, sign=, nonce_secret= }. sign(typed_data, digest, terms)
 -- gets the EIP-712 document as JSON, its digest as hex, and what is being bought; it returns the

@@ -32,6 +32,7 @@ local Session = {}
 local session_mt = { __name = "spraay.x402_session", __index = Session }
 
 local REQUEST = { "method", "url", "headers", "body", "content_type" }
+x402.request_fields = REQUEST
 
 -- The request of a session as call.start takes it, or nil, message, err.
 local function request_of(client, given, opts)
@@ -155,6 +156,7 @@ function x402.read(status, headers, body)
 end
 
 local POLICY = { "networks", "max", "pay_to", "assets" }
+x402.policy_fields = POLICY
 
 -- The policy as the core takes it, or nil, message, err.
 local function policy_of(given, address)

@@ -114,16 +114,21 @@ local function micro(asked)
   local offer = assert(core.x402_read(asked.status, asked.headers, asked.body))
   local policy = { networks = { "base" }, payer = key:address(), max = "10000", origin = url }
   local prepared = assert(core.x402_prepare(offer, policy))
-  local signature = core.secp_sign(core.hex_decode(prepared.digest), core.keccak256 "any key")
+  local _, header = core.x402_finish(prepared, key)
+  local signature = core.hex_decode((assert(core.base64_decode(header)):match '"signature":"0x(%x+)"'))
 
   print "no network"
-  local with = bench.run("  a payment from its terms, signed", function() core.x402_finish(prepared, key) end)
-  local without = bench.run("  the same, the signature given", function() core.x402_finish(prepared, signature) end)
+  local with = bench.run("  a payment from its terms, signed", function()
+    assert(core.x402_finish(prepared, key))
+  end)
+  local without = bench.run("  the same, the signature given and checked", function()
+    assert(core.x402_finish(prepared, signature))
+  end)
   local sign = with - without
   show("  a signature: the difference", sign, "us")
   local whole = bench.run("  from the 402 to the payment", function()
     local read = core.x402_read(asked.status, asked.headers, asked.body)
-    core.x402_finish(assert(core.x402_prepare(read, policy)), key)
+    assert(core.x402_finish(assert(core.x402_prepare(read, policy)), key))
   end)
   show("  402 to payment / signature", whole / sign, "x")
   local ok = { ["payment-response"] = core.base64_encode(

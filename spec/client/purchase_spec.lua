@@ -83,10 +83,10 @@ describe("a purchase", function()
 
   it("is bought again after it was taken", function()
     local gateway = exchange.new()
-    local first, second = gateway:call(), nil
+    local first = gateway:call()
     local a = drive(first, { gateway:challenge(), gateway:answer() })
     result(first)
-    second = gateway:call()
+    local second = gateway:call()
     local b = drive(second, { gateway:challenge(), gateway:answer() })
     result(second)
     assert.equal(2, #nonces(a, b))
@@ -418,7 +418,8 @@ describe("redirects before a payment", function()
   end)
 
   it("to another origin end the call, with nothing signed", function()
-    for _, to in ipairs{ "https://evil.test/x", "http://gateway.test/x", "//evil.test", "https://gateway.test.evil/" } do
+    for _, to in ipairs{ "https://evil.test/x", "http://gateway.test/x", "//evil.test",
+                         "https://gateway.test.evil/" } do
       local gateway = exchange.new()
       local call = gateway:call()
       assert.equal(1, #drive(call, { plain(307, "", { { "Location", to } }), gateway:challenge() }))

@@ -118,6 +118,146 @@ describe("spraay.open", function()
   end)
 end)
 
+describe("every option of open", function()
+  local spraay = fake.new()
+  local options = require "spraay.options"
+  local function fn() return true end
+
+  -- name -> values that are taken, values that are not
+  local CASES = {
+    api_key = { { "spry_1" }, { "", 5, "a\nb", true } },
+    assets = { { {}, { { network = "base", asset = "0xA", name = "Coin", version = "2", decimals = 6 } } },
+      { "x", { "x" }, { {} }, { { network = "base", asset = "0xA", name = "C", version = "2" } },
+        { { network = "base", asset = "0xA", name = "C", version = "2", decimals = 1.5 } },
+        { { network = "base", asset = "0xA", name = "C", version = "2", decimals = 6, symbol = "C" } },
+        { { network = "nowhere", asset = "0xA", name = "C", version = "2", decimals = 6 } } } },
+    budget = { { "2", "0.000001", false, spraay.usdc "1" }, { 2, "-1", "x", true, {} } },
+    ca_file = { { "/etc/ssl/ca.pem" }, { "", 5, "a\0b" } },
+    clock = { { os.time }, { 5, "now", true } },
+    dry_run = { { true, false }, { 1, "yes" } },
+    errors = { { "return", "raise" }, { "throw", true, 1 } },
+    first_request_payment = { { false }, { true, "x", 1 } },
+    futures = { { "ledger" }, { "escrow", true, "x" } },
+    gateway = { { "https://gateway.spraay.app", "https://x.example:8443/", "http://127.0.0.1:1", "http://[::1]:1",
+      "HTTP://LocalHost:80" },
+      { "", 5, "gateway.spraay.app", "http://x.example", "ftp://x", "https://x/y", "https://x?y", "https://x y",
+        "https://u@x", "https://", "https://x:0", "https://x:70000", "http://127.0.0.1.x.example" } },
+    headers = { { {}, { ["X-A"] = "b" }, { { "X-A", "b" } } },
+      { "x", { ["X A"] = "b" }, { ["X-A"] = 5 }, { ["X-A"] = "b\nc" }, { ["payment-signature"] = "x" },
+        { Host = "x" }, { ["Content-Length"] = "5" }, { Accept = "text/html" }, { "X-A: b" } } },
+    hosts = { { {}, "x.example", { "https://x.example", "http://localhost:1" } },
+      { 5, { 5 }, { "http://x.example" }, { "https://x.example/y" }, { a = "x" } } },
+    ledger = { { false, ":memory:" }, { "/tmp/ledger.db", true, 5 } },
+    log = { { fn, true, false, "stderr" }, { "stdout", 5, {} } },
+    networks = { { "base", { "base" }, { "base", "solana" }, { "eip155:8453", "base" } },
+      { {}, 5, { 5 }, { "bas" }, { "solana" }, { "eip155" }, { a = "base" } } },
+    on_lost = { { "fail" }, { "repay", true } },
+    on_pay = { { fn }, { true, "x" } },
+    pay_to = { { "0xAb", { "0xAb", "0xCd" } }, { {}, 5, { 5 }, { "0x Ab" }, "" } },
+    per_call = { { "0.6", "0", spraay.usdc "1" }, { false, 0.6, "-1", "1e3" } },
+    per_day = { { "5", false }, { true, 5, "" } },
+    per_host = { { "1", false }, { true, 1 } },
+    prices = { { {}, { chat = "0.04", ["/api/v1/gpu/run"] = "1", ["text-to-speech"] = spraay.usdc "1" } },
+      { "x", { chta = "1" }, { chat = 0.04 }, { [1] = "1" } } },
+    proxy = { { "http://127.0.0.1:3128" }, { "", 5 } },
+    rate = { { true, false, {}, { limit = 4, window = 1.5 } },
+      { 5, "x", { limit = 1 }, { limit = 2.5 }, { window = 0 }, { per = 5 }, { limit = "4" } } },
+    resolve = { { {}, "x.example:443:127.0.0.1", { "x.example:443:127.0.0.1" } }, { 5, { "x" }, { 5 }, "x:y:z" } },
+    retries = { { 0, 5, 20 }, { -1, 1.5, 21, "2", true } },
+    rpc = { { false, {}, { base = "https://rpc.example" }, { base = false }, { ["eip155:1"] = "http://localhost:1" } },
+      { "https://rpc.example", true, { nowhere = "https://x" }, { base = 5 }, { base = "x" }, { [1] = "https://x" } } },
+    run = { { "lighthouse" }, { "", 5, ("x"):rep(200), "a\nb" } },
+    scope = { { "a" }, { "", 5, true } },
+    timeout = { { 5, 0.5, {}, { connect = 1, idle = 2, total = 3 } },
+      { 0, -1, "5", true, 1e9, 0 / 0, { total = 0 }, { all = 5 }, { connect = "1" } } },
+    transport = { { fn }, { true, "x", {} } },
+    wallet = { { false, spraay.wallet.env(), { spraay.wallet.env() }, {} },
+      { "0xabc", 5, true, { 5 }, { spraay.wallet.env(), spraay.wallet.env() } } },
+  }
+
+  it("is tried here", function()
+    local names = {}
+    for name in pairs(CASES) do names[#names + 1] = name end
+    table.sort(names)
+    assert.same(options.names, names)
+  end)
+
+  for _, name in ipairs(options.names) do
+    it("takes what it should and refuses the rest by name: " .. name, function()
+      for _, value in ipairs(CASES[name][1]) do
+        local client, message = spraay.open { [name] = value }
+        assert.truthy(client, tostring(message))
+      end
+      if CASES[name][1][1] == false then assert(spraay.open { [name] = false }) end
+      for i, value in ipairs(CASES[name][2]) do
+        local ok, client, message, err = pcall(spraay.open, { [name] = value })
+        local which = ("%s, bad value %d: %s"):format(name, i, tostring(message))
+        assert.is_true(ok, which)
+        assert.is_nil(client, which)
+        assert.equal("usage", err.kind, which)
+        assert.equal("option", err.code, which)
+        assert.truthy(message:find("spraay.open: " .. name, 1, true), which)
+      end
+    end)
+
+    it("is suggested when it is misspelt: " .. name, function()
+      local misspelt = name:sub(1, 1) .. name:sub(3, 3) .. name:sub(2, 2) .. name:sub(4)
+      if misspelt == name then misspelt = name .. "s" end
+      local client, message = spraay.open { [misspelt] = true }
+      assert.is_nil(client)
+      assert.truthy(message:find(('Did you mean "%s"?'):format(name), 1, true), message)
+    end)
+  end
+
+  it("is read without touching the disk, for open opens nothing", function()
+    local real_open, real_popen = io.open, io.popen
+    local touched = 0
+    io.open = function() touched = touched + 1 end   -- luacheck: ignore 122
+    io.popen = io.open   -- luacheck: ignore 122
+    local client = spraay.open { wallet = spraay.wallet.file "/nowhere/key", ca_file = "/nowhere/ca", run = "x",
+      rpc = { base = "https://rpc.invalid" }, proxy = "http://proxy.invalid", log = true }
+    io.open, io.popen = real_open, real_popen   -- luacheck: ignore 122
+    assert.truthy(client)
+    assert.equal(0, touched)
+  end)
+end)
+
+describe("the environment", function()
+  local spraay, world = fake.new()
+
+  it("that is wrong is named in the refusal", function()
+    world.env = { SPRAAY_GATEWAY = "http://x.example" }
+    local client, message, err = spraay.open {}
+    assert.is_nil(client)
+    assert.equal("usage", err.kind)
+    assert.truthy(message:find("$SPRAAY_GATEWAY", 1, true), message)
+    world.env = { SPRAAY_BASE_RPC = "nonsense" }
+    client, message = spraay.open {}
+    assert.is_nil(client)
+    assert.truthy(message:find("SPRAAY_BASE_RPC", 1, true))
+  end)
+
+  it("that is empty counts as not set", function()
+    world.env = { SPRAAY_GATEWAY = "", SPRAAY_API_KEY = "", SPRAAY_LOG = "", SPRAAY_DRY_RUN = "", SPRAAY_BASE_RPC = "" }
+    local config = assert(spraay.open {}).config
+    assert.equal("https://gateway.spraay.app", config.gateway)
+    assert.is_nil(config.api_key)
+    assert.is_nil(config.log)
+    assert.is_false(config.dry_run)
+  end)
+
+  it("turns dry runs and the log on with a word, and off with another", function()
+    for word, on in pairs { ["1"] = true, yes = true, ["true"] = true, ["0"] = false, no = false, ["FALSE"] = false } do
+      world.env = { SPRAAY_DRY_RUN = word, SPRAAY_LOG = word }
+      local config = assert(spraay.open {}).config
+      assert.equal(on, config.dry_run)
+      assert.equal(on, config.log ~= nil)
+    end
+    world.env = { SPRAAY_LOG = "1" }
+    assert.is_nil(assert(spraay.open { log = false }).config.log)
+  end)
+end)
+
 describe("the options of a call", function()
   local spraay, world = fake.new()
   world.answer = function() return { price = "30000", body = { choices = {} } } end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- The annotations editors read, against what the modules really export.
+--- The annotations editors read, against what the modules really export: both ways.
 local fake = require "spec.support.fakecore"
 
 describe("types.lua", function()
@@ -8,6 +8,12 @@ describe("types.lua", function()
   local text = file:read "*a"
   file:close()
 
+  local function set(list)
+    local out = {}
+    for _, name in ipairs(list) do out[name] = true end
+    return out
+  end
+
   -- The functions a class is said to have: every `function Name.x(` or `function Name:x(`.
   local function declared(name)
     local names = {}
@@ -15,45 +21,123 @@ describe("types.lua", function()
     return names
   end
 
-  local function functions(of)
+  -- The fields a class is said to have.
+  local function fields(name)
+    local names, inside = {}, false
+    for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+      local class = line:match "^%-%-%-@class spraay%.?([%w_]*)"
+      if class then inside = class == name end
+      if not line:match "^%-%-" then inside = false end
+      if inside then names[line:match "^%-%-%-@field ([%w_]+)" or false] = true end
+    end
+    names[false] = nil
+    assert(next(names), name)
+    return names
+  end
+
+  -- The words of an alias.
+  local function words(name)
+    local part = text:match("%-%-%-@alias spraay%." .. name .. "([^\n]*\n.-)\n\n")
+    local names = {}
+    for word in part:gmatch '"([%w_]+)"' do names[word] = true end
+    return names
+  end
+
+  local function functions(of, except)
     local names = {}
     for key, value in pairs(of) do
-      if type(key) == "string" and type(value) == "function" and not key:match "^__" then
+      if type(key) == "string" and type(value) == "function" and not key:match "^__"
+        and not (except and except[key]) then
         names[key] = true
       end
     end
     return names
   end
 
-  it("describes every function of the module, and no other", function()
+  local client = assert(spraay.open {})
+  local account = assert(client.futures:account "CFE-1")
+  local session = assert(spraay.x402.session(client, { url = "/x" }))
+  local task = spraay.spawn(function() end)
+  task:wait()
+
+  it("describes every name of the module, and no other", function()
     assert.same(functions(spraay), declared "spraay")
     assert.same(functions(spraay.wallet), declared "wallet")
     assert.same(functions(spraay.x402), declared "x402")
+    local rest = {}
+    for name, value in pairs(spraay) do
+      if type(value) ~= "function" then rest[name] = true end
+    end
+    assert.same(rest, fields "")
   end)
 
-  it("describes every method of what it gives", function()
-    local client = assert(spraay.open {})
-    local account = assert(client.futures:account "CFE-1")
-    local task = spraay.spawn(function() end)
-    local session = assert(spraay.x402.session(client, { url = "/x" }))
-    for name, value in pairs { Client = client, Futures = client.futures, Account = account, Task = task,
-      Session = session } do
-      for method in pairs(declared(name)) do
-        assert.equal("function", type(value[method]), name .. ":" .. method)
-      end
-    end
-    for method in pairs(functions(getmetatable(client).__index)) do
-      assert.is_true(declared("Client")[method], "Client:" .. method .. " is not described")
-    end
-    task:wait()
+  for _, case in ipairs {
+    { "Client", getmetatable(client).__index }, { "Futures", getmetatable(client.futures).__index },
+    { "Account", getmetatable(account).__index }, { "Task", getmetatable(task).__index },
+    { "Session", getmetatable(session).__index }, { "Result", require "spraay.result".methods },
+    { "Job", require "spraay.jobs".methods },
+    { "Wallet", getmetatable(spraay.wallet.env()).__index, { key = true } },   -- key() is ours
+  } do
+    it("describes every method of a " .. case[1]:lower() .. ", and no other", function()
+      assert.same(functions(case[2], case[3]), declared(case[1]))
+    end)
+  end
+
+  for _, case in ipairs {
+    { "OpenOptions", require "spraay.options".names }, { "CallOptions", require "spraay.options".per_call_names },
+    { "WaitOptions", require "spraay.jobs".wait_names }, { "SignerOptions", require "spraay.wallet".signer_fields },
+    { "GpuArguments", require "spraay.args".gpu_fields },
+    { "EstimateArguments", require "spraay.verbs".estimate_fields },
+    { "DepositArguments", require "spraay.futures".deposit_fields },
+    { "SessionRequest", require "spraay.x402".request_fields }, { "PayPolicy", require "spraay.x402".policy_fields },
+  } do
+    it("describes every field of " .. case[1] .. ", and no other", function()
+      assert.same(set(case[2]), fields(case[1]))
+    end)
+  end
+
+  for verb, spec in pairs(require "spraay.args".jobs) do
+    local class = verb:gsub("^%l", string.upper) .. "Arguments"
+    it("describes every field of " .. class .. ", and no other", function()
+      local names = { model = true }
+      for name in pairs(spec.fields) do names[name] = true end
+      assert.same(names, fields(class))
+    end)
+  end
+
+  it("describes every kind of error, and every word about a payment", function()
+    assert.same(require "spraay.errors".kinds, words "ErrorKind")
+    assert.same(set { "settled", "free", "restored", "unconfirmed", "credits" }, words "PaymentStatus")
   end)
 
-  it("describes every option of open", function()
-    local options = require "spraay.options"
-    local part = text:match "%-%-%-@class spraay.OpenOptions\n(.-)\n\n"
+  it("describes every field that errors, payments and terms are made with", function()
+    for class, names in pairs {
+      Error = { "kind", "code", "message", "hint", "status", "paid", "expect", "until_", "amount", "purchase",
+        "results", "retry_after" },
+      Payment = { "status", "amount", "network", "transaction", "payer", "purchase", "parts" },
+      Billing = { "charged", "balance" }, Terms = { "amount", "network", "pay_to", "url", "method" },
+      Result = { "body", "text", "urls", "vectors", "payment", "billing" },
+      Job = { "id", "kind", "raw_status", "status" },
+    } do
+      local described = fields(class)
+      for _, name in ipairs(names) do assert.is_true(described[name], class .. "." .. name) end
+    end
+  end)
+
+  it("gives every parameter and result a type", function()
     local described = {}
-    for name in part:gmatch "%-%-%-@field ([%w_]+)" do described[#described + 1] = name end
-    table.sort(described)
-    assert.same(options.names, described)
+    for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+      local parameters = line:match "^function [%w_.:]+%((.*)%)"
+      if parameters then
+        for name in parameters:gmatch "[%w_]+" do assert.is_true(described[name], line .. ": " .. name) end
+        described = {}
+      end
+      local name = line:match "^%-%-%-@param ([%w_]+)"
+      if name then described[name] = true end
+    end
+  end)
+
+  it("is never needed to run", function()
+    assert.is_nil(package.loaded["spraay.types"])
   end)
 end)

@@ -47,7 +47,8 @@ void flight_lose(spraay_flight *f)
     spraay_err err;
 
     f->asked = false;
-    if (f->purchase != NULL && f->purchase->state == SPRAAY_STATE_SENT) (void)flight_note(f, SPRAAY_EVENT_LOSE, &err);
+    if (f->purchase != NULL && f->purchase->state == SPRAAY_STATE_SENT)
+        (void)flight_note(f, SPRAAY_EVENT_LOSE, &err);
     f->asked = false;
 }
 
@@ -164,7 +165,12 @@ static spraay_flight *flight_of(spraay_hub *h, const spraay_purchase *p, const s
     return NULL;
 }
 
-#define SWAP(type, a, b) do { type swapped = (a); (a) = (b); (b) = swapped; } while (0)
+#define SWAP(type, a, b)                                                                                     \
+    do {                                                                                                     \
+        type swapped = (a);                                                                                  \
+        (a) = (b);                                                                                           \
+        (b) = swapped;                                                                                       \
+    } while (0)
 
 /* What 'g' may still do is up to the caller of 'f': its client, limits, headers and transport. */
 static void take_orders(spraay_flight *g, spraay_flight *f)
@@ -254,7 +260,7 @@ bool flight_claim(spraay_flight *f)
         f->claim.fresh_id = f->fresh_id;
         f->claim.payer = spraay_wallet_address(f->client->wallet);
         f->claim.origin = f->origin;
-        
+
         f->claim.again = f->again;
         f->op.claim = &f->claim;
         f->op.purchase = NULL;

@@ -117,7 +117,8 @@ static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed
 
 spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
                                const spraay_purchase *p, const uint8_t scope[32], uint64_t share,
-                               uint64_t amount, const spraay_caps *caps, spraay_moment now, spraay_cap_refusal *why)
+                               uint64_t amount, const spraay_caps *caps, spraay_moment now,
+                               spraay_cap_refusal *why)
 {
     uint64_t budget = 0, day = 0, host = 0;
     spraay_err err;

@@ -43,8 +43,8 @@ SPRAAY_MUST_USE spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase 
  * purchases in the store, 'p' among them or not. Returns SPRAAY_OK or SPRAAY_REFUSED with *why filled in. */
 SPRAAY_MUST_USE spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
                                                const spraay_purchase *p, const uint8_t scope[32],
-                                               uint64_t share, uint64_t amount, const spraay_caps *caps, spraay_moment now,
-                                               spraay_cap_refusal *why);
+                                               uint64_t share, uint64_t amount, const spraay_caps *caps,
+                                               spraay_moment now, spraay_cap_refusal *why);
 
 spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
                                    const uint8_t scope[32]);

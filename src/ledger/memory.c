@@ -163,8 +163,9 @@ static void confirm_pin(memory *m, const spraay_purchase *p)
 /* An equal call continues these; INTENT and RESERVED belong to a call in flight, TAKEN is history. */
 static bool adoptable(const spraay_purchase *p)
 {
-    return !p->claimed && !p->booked && (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
-                           p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
+    return !p->claimed && !p->booked &&
+           (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
+            p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
 }
 
 static void adopt(spraay_op *op, spraay_purchase *p)
@@ -309,9 +310,7 @@ static void release(memory *m, spraay_op *op)
         drop_tentative(m, p->id);
         drop(m, p);
         break;
-    case SPRAAY_STATE_VOID:
-        spraay_purchase_free_amount(p);
-        break;
+    case SPRAAY_STATE_VOID: spraay_purchase_free_amount(p); break;
     case SPRAAY_STATE_PAID_LOST:
     case SPRAAY_STATE_TAKEN:
         if (p->named || (p->state == SPRAAY_STATE_PAID_LOST && !p->booked)) break;

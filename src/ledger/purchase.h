@@ -71,9 +71,9 @@ typedef struct spraay_purchase {
     bool expect_unpaid; /* the last answer gives reason to think that nothing moved */
     bool booked;        /* its loss is spent and nobody asks for it any more */
 
-    char *origin;          /* of the gateway */
-    char *url;             /* where it was presented: redirects may have led away from the request's own */
-    spraay_share *shares;  /* whose budgets it counts against */
+    char *origin;         /* of the gateway */
+    char *url;            /* where it was presented: redirects may have led away from the request's own */
+    spraay_share *shares; /* whose budgets it counts against */
     unsigned n_shares;
     spraay_moment spent; /* when it became spend, for the 24-hour window */
 
@@ -98,7 +98,8 @@ SPRAAY_MUST_USE spraay_err spraay_purchase_set_url(spraay_purchase *p, const cha
 
 /* What it takes of a budget. Setting keeps the larger; SPRAAY_NOMEM leaves all as it was. */
 uint64_t spraay_purchase_share(const spraay_purchase *p, const uint8_t scope[32]);
-SPRAAY_MUST_USE spraay_err spraay_purchase_set_share(spraay_purchase *p, const uint8_t scope[32], uint64_t amount);
+SPRAAY_MUST_USE spraay_err spraay_purchase_set_share(spraay_purchase *p, const uint8_t scope[32],
+                                                     uint64_t amount);
 
 /* Nothing of it is committed any more, or yet. */
 void spraay_purchase_free_amount(spraay_purchase *p);
