@@ -253,9 +253,12 @@ function Walk:start()
   call.row = self:claim(call)
   call.was_claimed_open = call.row.state == "open"
   say("start", call.name, "row", call.row.state, tostring(call.row.nonce), call.again and "again" or "")
-  for _, r in ipairs(self.rows) do say("      ", r.intent.class, r.state, tostring(r.nonce), "hold", left_of_hold(self, r), r.call and r.call.name or "-") end
+  for _, r in ipairs(self.rows) do
+    say("      ", r.intent.class, r.state, tostring(r.nonce), "hold", left_of_hold(self, r), r.call and r.call.name or "-")
+  end
   call.handle = client.gateway:call{
-    body = intent.body, class = intent.class, purchase = intent.purchase, price = "none", again = call.again or self.sabotage.again,
+    body = intent.body, class = intent.class, purchase = intent.purchase, price = "none",
+    again = call.again or self.sabotage.again,
     clock_offset = self.wall, boot_offset = self.boot, total_ms = c:percent(10) and 30 or 600,
   }
   self.calls[#self.calls + 1] = call
@@ -388,7 +391,9 @@ function Walk:leave(call, how)
     local before = row.state
     local word = call.handle:cancel "enough"
     local expected = before == "open" and "detached" or "aborted"
-    if not call.done and word ~= expected then wrong("%s: cancelled '%s' where the purchase is %s", call.name, word, before) end
+    if not call.done and word ~= expected then
+      wrong("%s: cancelled '%s' where the purchase is %s", call.name, word, before)
+    end
     if not call.done then self:finished(call) end
   end
   call.handle:close()
