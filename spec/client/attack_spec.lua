@@ -450,6 +450,7 @@ describe("a proof that nothing moved", function()
   local box
   setup(function() box = sandbox.start{} end)
   teardown(function() box:stop() end)
+  before_each(function() box:clock(0) end)
 
   -- A payment that was lost, and expired while nobody settled it: the chain says so.
   local function voided()
@@ -482,6 +483,26 @@ describe("a proof that nothing moved", function()
     local c = drive(call, { gateway:challenge(), gateway:answer() })
     assert.is_true(result(call).ok)
     assert.equal(1, #nonces(a, b, c))
+  end)
+
+  it("is not asked for over and over when the chain and the gateway contradict each other", function()
+    local gateway = exchange.new{ rpc = { ["eip155:8453"] = box.rpc } }
+    lose(gateway)
+    box:clock(400)
+    local call = gateway:call{ clock_offset = 370, total_ms = 4000 }
+    local requests = 0
+    while exchange.settle(call) == "send" do
+      requests = requests + 1
+      assert.is_true(requests < 20, "it goes round in circles")
+      local answer = call:request().paid and
+        gateway:challenge(nil, { error = "invalid_exact_evm_nonce_already_used" }) or gateway:challenge()
+      -- The chain of the sandbox moves with us: what was signed just now is dead at once.
+      if call:request().paid then box:advance(400) end
+      call:answer(answer.status, answer.headers, answer.body)
+    end
+    local r = result(call)
+    assert.equal("nonce_used", r.code)
+    assert.truthy(requests <= 4)
   end)
 
   it("leaves an hour for it", function()
@@ -524,6 +545,28 @@ describe("a call that finds an equal one's payment in the air", function()
     local books = box:ledger()
     assert.equal(1, books.count)
     assert.equal(1, #books.presented)
+  end)
+
+  it("finds nothing when it never left after all, and neither does the money", function()
+    local other = sandbox.start{}
+    local gateway = exchange.new{ gateway = other.url, total_ms = 3000 }
+    gateway.origin = other.url
+    local request = { external = false, class = "once", approve = true, body = BODY, headers = JSON }
+    local call = gateway:call(request)
+    assert.equal("approve", exchange.settle(call))
+    other:stop()
+    call:approve(true) -- begins to connect, and before it can fail nobody waits any more
+    assert.equal("detached", call:cancel())
+    assert.equal("maybe", call:result().paid)
+    call:close()
+    assert.equal("30000", gateway.client:spent().open)
+    local limit = core.mono_ms() + 3000
+    while gateway.client:spent().open ~= "0" and core.mono_ms() < limit do exchange.engine:step(20) end
+    assert.equal("0", gateway.client:spent().committed)
+    -- The receiver it would have paid is not on record either.
+    call = gateway:call{ external = true, body = "2" }
+    drive(call, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" }, gateway:answer() })
+    assert.is_true(result(call).ok)
   end)
 
   it("decides itself about what is signed again", function()

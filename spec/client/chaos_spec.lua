@@ -6,6 +6,7 @@
 -- A walk is its seed. SPRAAY_CHAOS=FROM-TO walks others than the usual ones, SPRAAY_CHAOS_LOG=1 tells the steps.
 local exchange = require "spec.support.exchange"
 local core = require "spraay.core"
+local sandbox = require "spec.support.sandbox"
 
 local KEY = ("\23"):rep(32)
 local STEPS = 150
@@ -254,7 +255,7 @@ function Walk:start()
   call.was_claimed_open = call.row.state == "open"
   say("start", call.name, "row", call.row.state, tostring(call.row.nonce), call.again and "again" or "")
   for _, r in ipairs(self.rows) do
-    say("      ", r.intent.class, r.state, tostring(r.nonce), "hold", left_of_hold(self, r), r.call and r.call.name or "-")
+    say("      ", r.intent.class, r.state, tostring(r.nonce), "hold", left_of_hold(self, r), (r.call or r).name)
   end
   call.handle = client.gateway:call{
     body = intent.body, class = intent.class, purchase = intent.purchase, price = "none",
@@ -520,6 +521,79 @@ describe("any course of events", function()
   it("costs one nonce per purchase, stays in every budget, and is told truly", function()
     local from, to = range()
     for seed = from, to do assert(walk(seed):run()) end
+  end)
+end)
+
+-- ---- the same over real sockets -------------------------------------------------------------------------
+
+local FAULTS = { "settle_then_reset", "settle_then_402", "settle_then_500", "settle_then_truncate", "settle_then_slow",
+                 "settle_then_close", "settle_then_unclear", "reset_before_settle", "503_before_settle", "verify_down",
+                 "reset_on_probe", "handler_crash", "timeout_before_settle", "429_retry_after", "redirect_same" }
+
+describe("callers that keep changing their minds", function()
+  local box
+  setup(function() box = sandbox.start{} end)
+  teardown(function() box:stop() end)
+
+  --- Loops around one call each, that leave it at any moment and begin again, until each has its answer.
+  local function minds(seed)
+    local c = chance(seed)
+    box:reset()
+    box:clear()
+    local gateway = exchange.new{ gateway = box.url, rpc = { ["eip155:8453"] = box.rpc }, retries = 1 }
+    gateway.origin = box.url
+    box:fund(gateway.wallet:address(), "100")
+    local loops, lost = {}, 0
+    for i = 1, 12 do loops[i] = { body = ('{"messages":[{"role":"user","content":"%d %d"}]}'):format(seed, i) } end
+    for _ = 1, 3 do
+      local name = c:one(FAULTS)
+      box:fault(name, { times = c:upto(4), seconds = name:find "slow" and 0.3 or name:find "timeout" and 0.2 or nil })
+    end
+    local limit, open = core.mono_ms() + 20000, #loops
+    while open > 0 do
+      assert(core.mono_ms() < limit, "it does not come to an end")
+      exchange.engine:step(c:upto(10))
+      for _, loop in ipairs(loops) do
+        local call = loop.call
+        if not loop.over and not call and c:percent(50) then
+          loop.call = gateway:call{ external = false, body = loop.body, total_ms = 200 + c:upto(2000),
+                                    headers = { { "Content-Type", "application/json" } } }
+        elseif call and call:state() == "done" then
+          local r = call:result()
+          loop.call = nil
+          if r.ok and c:percent(80) then
+            call:taken()
+            loop.over, open = true, open - 1
+          elseif not r.ok and r.paid == "yes" then
+            loop.over, open, lost = true, open - 1, lost + 1
+          end
+          call:close()
+        elseif call and c:percent(3) then
+          loop.call = nil
+          if c:percent(50) then call:cancel() end
+          call:close()
+        end
+      end
+    end
+    collectgarbage()
+    local books, nonces, n = box:ledger(), {}, 0
+    for _, one in ipairs(books.presented) do
+      if not nonces[one.nonce] then
+        nonces[one.nonce], n = true, n + 1
+      end
+    end
+    return books, n, gateway, lost
+  end
+
+  it("pay once", function()
+    for seed = 1, 6 do
+      local books, nonces, gateway, lost = minds(seed)
+      local ok = books.count <= 12 and nonces <= 12
+      assert(ok, ("seed %d: %d settled, %d nonces for 12 intents"):format(seed, books.count, nonces))
+      assert.equal(tostring(12 * 30000), gateway.client:spent().settled)
+      assert.equal("0", gateway.client:spent().open)
+      assert.is_true(lost <= 12)
+    end
   end)
 end)
 

@@ -110,8 +110,7 @@ end)
 
 -- Terms that must never be signed; the honest offer that follows is paid.
 local HOSTILE = { changed_payto = "pay_to", float_amount = "amount", negative_amount = "amount",
-                  no_accepts = "malformed", no_domain = "domain", price_raised = "price_raised",
-                  solana_only = "network",
+                  no_accepts = "malformed", no_domain = "domain", price_raised = "price_raised", solana_only = "network",
                   ten_year_window = "window", unknown_flow = "flow", unknown_scheme = "scheme", wrong_asset = "asset",
                   wrong_decimals = "price_raised", wrong_domain = "domain", wrong_network = "network",
                   zero_amount = "amount", bad_base64_challenge = "malformed", bad_json_challenge = "malformed",

@@ -18,13 +18,14 @@ exchange.USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 
 exchange.engine = core.engine()
 
-local n = 0
+-- Several spec files in one process share the ledger, and this file is loaded for each of them.
+local process, n = core.hex_encode(core.random_bytes(4)), 0
 
 --- A client and what it talks to. Every exchange has an origin of its own, so that specs share nothing.
 ---@param config? table  fields of core.client's config
 function exchange.new(config)
   n = n + 1
-  local self = setmetatable({ origin = ("https://gateway-%d.test"):format(n) }, exchange)
+  local self = setmetatable({ origin = ("https://gateway-%s-%d.test"):format(process, n) }, exchange)
   self.wallet = config and config.wallet or assert(core.wallet_random())
   local all = { gateway = self.origin, wallet = self.wallet, networks = { "eip155:8453" }, per_call = "600000",
                 total_ms = 2000, retries = 0 }

@@ -260,6 +260,36 @@ static void reserve(memory *m, spraay_op *op)
     p->amount = amount;
 }
 
+static void release(memory *m, spraay_op *op)
+{
+    spraay_purchase *p = op->purchase;
+
+    p->claimed = false;
+    switch (p->state) {
+    case SPRAAY_STATE_INTENT:
+    case SPRAAY_STATE_RESERVED: /* nothing was signed, or nothing of it left */
+        spraay_purchase_free_amount(p);
+        if (p->voided) { /* but something did before: a proof may be wrong, one nonce never is */
+            p->state = spraay_state_next(p->state, SPRAAY_EVENT_PROVE_UNUSED);
+            break;
+        }
+        drop_tentative(m, p->id);
+        drop(m, p);
+        break;
+    case SPRAAY_STATE_VOID: spraay_purchase_free_amount(p); break;
+    case SPRAAY_STATE_PAID_LOST:
+    case SPRAAY_STATE_TAKEN:
+        if (p->named || (p->state == SPRAAY_STATE_PAID_LOST && !p->booked)) break;
+        for (size_t i = 0; i < m->n; i++) {
+            if (m->rows[i] != p) continue;
+            retire_at(m, i, op->now);
+            break;
+        }
+        break;
+    default: /* may be adopted; counted as open, not as reserved, from here */ p->reserved = false; break;
+    }
+}
+
 static void event(memory *m, spraay_op *op)
 {
     spraay_purchase *p = op->purchase;
@@ -292,36 +322,8 @@ static void event(memory *m, spraay_op *op)
         op->event == SPRAAY_EVENT_UNSENT)
         spraay_purchase_wipe_header(p);
     if (to == SPRAAY_STATE_TAKEN && !p->named) spraay_purchase_wipe_stored(p);
-}
-
-static void release(memory *m, spraay_op *op)
-{
-    spraay_purchase *p = op->purchase;
-
-    p->claimed = false;
-    switch (p->state) {
-    case SPRAAY_STATE_INTENT:
-    case SPRAAY_STATE_RESERVED: /* nothing was signed, or nothing of it left */
-        spraay_purchase_free_amount(p);
-        if (p->voided) { /* but something did before: a proof may be wrong, one nonce never is */
-            p->state = spraay_state_next(p->state, SPRAAY_EVENT_PROVE_UNUSED);
-            break;
-        }
-        drop_tentative(m, p->id);
-        drop(m, p);
-        break;
-    case SPRAAY_STATE_VOID: spraay_purchase_free_amount(p); break;
-    case SPRAAY_STATE_PAID_LOST:
-    case SPRAAY_STATE_TAKEN:
-        if (p->named || (p->state == SPRAAY_STATE_PAID_LOST && !p->booked)) break;
-        for (size_t i = 0; i < m->n; i++) {
-            if (m->rows[i] != p) continue;
-            retire_at(m, i, op->now);
-            break;
-        }
-        break;
-    default: /* may be adopted; counted as open, not as reserved, from here */ p->reserved = false; break;
-    }
+    /* Its call let go of it while it was in the air, and it turns out that it never was. */
+    if (to == SPRAAY_STATE_RESERVED && !p->claimed) release(m, op);
 }
 
 static void memory_submit(spraay_ledger *l, spraay_op *op)

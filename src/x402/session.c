@@ -292,8 +292,10 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
     switch (verdict) {
     case SPRAAY_VERDICT_USED: proven_lost(s); return;
     case SPRAAY_VERDICT_VOID:
-        s->after_note =
-            s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached ? SPRAAY_WANT_NOTHING : SPRAAY_WANT_PROBE;
+        /* Signed once more, and only once: a nonce that was cancelled is void for ever. */
+        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached || s->voided ? SPRAAY_WANT_NOTHING
+                                                                                     : SPRAAY_WANT_PROBE;
+        s->voided = true;
         s->want = SPRAAY_WANT_VOID;
         return;
     case SPRAAY_VERDICT_UNUSED:

@@ -163,6 +163,7 @@ typedef struct spraay_session {
     unsigned probes, redirects, presentations; /* in this session */
     unsigned sends;                            /* of the purchase, sessions before included */
     int64_t sent_at_s;
+    bool voided;   /* proven void once in this session */
     bool detached; /* nobody waits: finish what is in flight, begin nothing */
 
     int64_t wait_until_ms;

@@ -234,5 +234,10 @@ void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now
         represent(s, !b->permanent && (s->presentations <= s->cfg.retries || r->after_loss), 0, now);
         return;
     }
+    if (b->permanent) { /* the same answer again would be no better; a later call may ask */
+        s->handler_error = false;
+        session_lose(s, SPRAAY_WANT_NOTHING);
+        return;
+    }
     after_loss(s, now);
 }
