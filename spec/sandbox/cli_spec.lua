@@ -69,23 +69,142 @@ describe("spraay sandbox", function()
   end)
 
   it("passes signals on by being the command", function()
-    local _, status = run(spraay .. [[ sandbox -- sh -c 'kill -TERM $$; sleep 5']])
-    assert.equal(143, status)
+    for name, number in pairs{ TERM = 15, KILL = 9, HUP = 1 } do
+      local _, status = run(("%s sandbox -- sh -c 'kill -%s $$; sleep 5'"):format(spraay, name))
+      assert.equal(128 + number, status)
+    end
   end)
 
-  it("explains itself and refuses what it cannot do", function()
-    local text, status = run(spraay .. " sandbox --dialect escrow -- true")
-    assert.equal(2, status)
-    assert.truthy(text:find("--dialect ledger", 1, true))
-    text, status = run(spraay .. " sandbox --fault nosuch -- true")
-    assert.equal(2, status)
-    assert.truthy(text:find('no fault is called "nosuch"', 1, true))
-    for _, line in ipairs{ " sandbox --host 0.0.0.0", " sandbox --", " dance" } do
-      assert.equal(2, select(2, run(spraay .. line)))
+  it("keeps the words of the command apart", function()
+    local text, status = run(spraay .. [[ sandbox -- printf '[%s]' 'a b' "c'd" '' '*' -- --port]])
+    assert.equal(0, status)
+    assert.equal("[a b][c'd][][*][--][--port]", text)
+  end)
+
+  it("is ready before a second has passed", function()
+    local monotime, best = require "cqueues".monotime, math.huge
+    for _ = 1, 3 do                             -- others may be busy on this machine
+      local start = monotime()
+      run(spraay .. " sandbox -- true")
+      best = math.min(best, monotime() - start)
+      if best < 1 then break end
     end
+    assert.is_true(best < 1, "it took " .. best)
+  end)
+
+  describe("leaves nothing behind", function()
+    local dir
+
+    before_each(function()
+      dir = os.tmpname()
+      os.remove(dir)
+      dir = dir .. " with a blank"
+      assert.equal(0, select(2, run(("mkdir '%s'"):format(dir))))
+    end)
+    after_each(function() run(("rm -rf '%s'"):format(dir)) end)
+
+    -- Its folder goes and its port closes, within moments of the command's end.
+    local function is_gone(text)
+      local url = text:match "http://127%.0%.0%.1:%d+"
+      local left
+      for _ = 1, 100 do
+        left = run(("ls '%s'"):format(dir))
+        if left == "" and not (url and sandbox.fetch(url .. "/health", { seconds = 1 })) then return end
+        run "sleep 0.02"
+      end
+      error("still there: " .. left)
+    end
+
+    local function with_dir(line) return run(("export TMPDIR='%s'; %s"):format(dir, line)) end
+
+    for name, line in pairs{
+      ["by a command that ends well"] = [[@ sandbox -- sh -c 'echo $SPRAAY_GATEWAY']],
+      ["by a command that is killed"] = [[@ sandbox -- sh -c 'echo $SPRAAY_GATEWAY; kill -9 $$']],
+      ["by a command that does not exist"] = "@ sandbox -- /nonexistent/command",
+      ["by a command that may not run"] = "@ sandbox -- /etc/passwd",
+      ["by options that are wrong"] = "@ sandbox --rails 9 -- true",
+      ["in another folder, without HOME"] = "cd /; unset HOME; @ sandbox -- env",
+    } do
+      it(name, function()
+        is_gone((with_dir(line:gsub("@", spraay))))
+      end)
+    end
+
+    -- What a terminal does at Ctrl-C: SIGINT to every process of the foreground group.
+    it("by Ctrl-C, which ends the command", function()
+      local out = os.tmpname()
+      local text, status = with_dir(([[
+        env --default-signal=INT setsid sh -c '
+          trap : INT
+          "$1" sandbox -- sh -c "echo \$SPRAAY_GATEWAY; exec sleep 9"
+          echo "was $?"' x %s >%s & group=$!
+        for i in 1 2 3 4 5 6 7 8 9; do [ -s %s ] && break; sleep 0.1; done
+        kill -s INT -- -$group
+        wait $group
+        cat %s]]):format(spraay, out, out, out))
+      os.remove(out)
+      assert.equal(0, status)
+      assert.truthy(text:find "was 130", text)
+      is_gone(text)
+    end)
+
+    it("by the death of whoever started the launcher, once the command ends as well", function()
+      local text = with_dir(([[sh -c '%s sandbox -- sh -c "echo \$SPRAAY_GATEWAY; sleep 0.2" & sleep 0.15
+        kill -9 $$' 2>/dev/null; sleep 0.3]]):format(spraay))
+      is_gone(text)
+    end)
+  end)
+
+  it("ends with a process that held its standard input and was killed", function()
+    local text = run(([[
+      mkfifo %s.in; sh -c 'exec 5>%s.in; echo "$$"; exec sleep 9' & keeper=$!
+      %s sandbox --port 0 --quiet --until-eof <%s.in & box=$!
+      sleep 0.3; kill -9 $keeper; wait $box; echo "left $?"; rm %s.in]])
+      :format(spraay, spraay, spraay, spraay, spraay))
+    assert.truthy(text:find "left 0", text)
+  end)
+
+  for _, row in ipairs{
+    { "--dialect escrow", 2, "this release has the ledger dialect only" },
+    { "--dialect escrow -- true", 2, "this release has the ledger dialect only" },
+    { "--dialect esperanto", 2, "the ledger dialect" }, { "--fault nosuch", 2, 'no fault is called "nosuch"' },
+    { "--nosuch", 2, "unknown option '--nosuch'" }, { "--nosuch -- true", 2, "unknown option '--nosuch'" },
+    { "--host 0.0.0.0", 2, "loopback only" }, { "--port 70000", 2, "70000 is not a whole number" },
+    { "--rails 0", 2, "0 is not a whole number" }, { "--job-seconds=-1", 2, "not a number of seconds" },
+    { "--funds much", 2, '"much" is no amount of USDC' }, { "--network solana", 2, 'unknown network "solana"' },
+    { "--json-log /nonexistent/log", 2, "/nonexistent/log: No such file" }, { "words", 2, "too many arguments" },
+    { "--", 2, "no command after --" }, { "-- /nonexistent/command", 127, "/nonexistent/command: command not found" },
+    { "-- options", 127, "options: " },
+  } do
+    it(("refuses %s with %d and a sentence"):format(row[1], row[2]), function()
+      local text, status = run(("%s sandbox %s </dev/null"):format(spraay, row[1]))
+      assert.equal(row[2], status, text)
+      assert.truthy(text:find(row[3], 1, true), text)
+      assert.is_nil(text:find("traceback", 1, true), text)
+    end)
+  end
+
+  it("says so when its port is taken", function()
+    local box = sandbox.start()
+    for _, more in ipairs{ "", " -- true" } do
+      local text, status = run(("%s sandbox --port %s%s"):format(spraay, box.url:match ":(%d+)$", more))
+      assert.equal(7, status)
+      assert.truthy(text:find("Address already in use", 1, true), text)
+    end
+    box:stop()
+  end)
+
+  it("explains itself", function()
+    local text, status = run(spraay .. " sandbox --help")
+    assert.equal(0, status)
+    for _, word in ipairs{ "-- COMMAND", "--fault FAULT", "SPRAAY_GATEWAY", "Examples:" } do
+      assert.truthy(text:find(word, 1, true), word)
+    end
+    for line in text:gmatch "[^\n]+" do assert.is_true(#line <= 102, line) end
     text, status = run(spraay .. " sandbox --faults")
     assert.equal(0, status)
     assert.truthy(text:find "settle_then_reset +%w+")
+    assert.equal(2, select(2, run(spraay .. " dance")))
   end)
 
   it("logs a line a request where told", function()

@@ -235,6 +235,16 @@ describe("compute", function()
       end
     end)
 
+    it("may fail after a while", function()
+      local id = pay("video-generation", { prompt = "waves [fail]" }).json.prediction_id
+      box:advance(2)
+      assert.equal("processing", status(id).json.status)
+      box:advance(3)
+      local look = status(id).json
+      assert.equal("failed", look.status)
+      assert.is_string(look.error)
+    end)
+
     it("take their time when the prompt says so", function()
       local answer = pay("text-to-speech", { text = "hello [slow]" }).json
       assert.equal("processing", answer.status)

@@ -170,6 +170,7 @@ describe("faults", function()
                                facilitator_nonsense = 502, settle_fails = 402, settle_crashes = 402,
                                settle_unclear = 402, pending_never_settles = 402, endless_402 = 402,
                                refuse = 402,
+                               provider_unset = 502,
                                ["409"] = 409, ["429"] = 429, upstream_503 = 502, handler_crash = 500 } do
       it(name .. ": nothing moves, " .. status, function()
         local answer, _, _, count = pay_with(name)
@@ -208,6 +209,33 @@ describe("faults", function()
       assert.equal(0, count)
       require "cqueues".sleep(0.4)
       assert.equal(1, box:ledger().count)
+    end)
+
+    it("settle_later: a reset in between, and the money does not move any more", function()
+      pay_with("settle_later", { seconds = 0.1 })
+      box:reset()
+      require "cqueues".sleep(0.2)
+      local books = box:ledger()
+      assert.equal(0, books.count)
+      assert.equal("1000.000000", books.balances[alice.address].usdc)
+    end)
+
+    it("handler_slow: a request from before a reset leaves the new books and faults alone", function()
+      local cqueues = require "cqueues"
+      box:fault("handler_slow", { seconds = 0.2 })
+      local header, loop, answer = alice:prepare("POST", EMBED, TEXT), cqueues.new(), nil
+      loop:wrap(function() answer = alice:present("POST", EMBED, TEXT, header) end)
+      loop:wrap(function()
+        cqueues.sleep(0.1)
+        box:reset()
+        box:fault("settle_fails", { times = 1 })
+      end)
+      assert(loop:loop())
+      assert.equal(402, answer.status)
+      local books = box:ledger()
+      assert.equal(0, books.count)
+      assert.same({}, books.handled)
+      assert.equal(1, #box:faults().armed)
     end)
   end)
 

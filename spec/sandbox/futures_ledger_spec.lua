@@ -66,6 +66,8 @@ describe("compute futures (ledger)", function()
       { { depositor = "0x" .. ("ab"):rep(20), amount = "5abc" }, 500, "Failed to create compute future" },
       { { depositor = "0x" .. ("ab"):rep(20), amount = "1.0000001" }, 500,
         "Failed to create compute future" },
+      { { depositor = "0x" .. ("ab"):rep(20), amount = "50", expiresInDays = 1e300 }, 500,
+        "Failed to create compute future" },
     } do
       it(("refuses %s %s"):format(tostring(row[1].depositor), tostring(row[1].amount)), function()
         local answer = post("deposit", row[1])

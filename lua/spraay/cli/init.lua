@@ -45,7 +45,12 @@ end
 ---@return integer exit_code
 function cli.main(argv)
   borrow_modules()
-  local argparse = require "argparse"
+  local found, argparse = pcall(require, "argparse")
+  if not found then
+    io.stderr:write("spraay: the command line needs argparse (luarocks install argparse, or apt install ",
+                    "lua-argparse)\n")
+    return cli.EXIT.usage
+  end
   local before, after = split(argv)
   local parser = argparse("spraay", "AI compute, paid for call by call.")
   parser:add_help("-h --help")
@@ -62,7 +67,8 @@ function cli.main(argv)
   end
   local ok, args = parser:pparse(before)
   if not ok then
-    io.stderr:write("spraay: ", tostring(args), "\nTry `spraay --help`.\n")
+    local name = modules[before[1]] and "spraay " .. before[1] or "spraay"
+    io.stderr:write(name, ": ", tostring(args), "\nTry `", name, " --help`.\n")
     return cli.EXIT.usage
   end
   return modules[args.command].run(args, after)

@@ -7,25 +7,58 @@
 
 local command = { about = "Run a gateway on loopback: no key, no network, no money." }
 
+local EXAMPLES = [[
+The variables it prints, and that COMMAND finds in its environment:
+   SPRAAY_GATEWAY                       where it listens
+   SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC in it
+   SPRAAY_BASE_RPC                      the chain in miniature
+   SPRAAY_STATE_DIR                     for COMMAND only: a folder that goes with it
+The exit status is COMMAND's own.
+
+Examples:
+   spraay sandbox -- lua5.4 examples/pipeline.lua
+   spraay sandbox --fault settle_then_timeout:1 -- make test
+   spraay sandbox --port 8402
+   curl -s http://127.0.0.1:8402/_sandbox/ledger     # what was paid, by whom, for what]]
+
+-- A whole number within limits; argparse turns nil and a sentence into a usage error.
+local function whole(low, high)
+  return function(text)
+    local n = text:find "^%d+$" and tonumber(text)
+    if n and n >= low and n <= high then return n end
+    return nil, ("%s is not a whole number from %d to %d"):format(text, low, high)
+  end
+end
+
+local function seconds(text)
+  local n = tonumber(text)
+  if n and n >= 0 and n < 1e9 then return n end
+  return nil, text .. " is not a number of seconds"
+end
+
 function command.options(parser)
   parser:description(command.about .. " With `-- COMMAND …` it serves that command and ends with it.")
   parser:usage("Usage: spraay sandbox [options] [-- COMMAND ARGUMENTS…]")
-  parser:option("--port", "Port to listen on; 0 is any. (default: 8402, with COMMAND 0)"):convert(tonumber)
-  parser:option("--host", "Address to listen on; only loopback is allowed.", "127.0.0.1")
-  parser:option("--dialect", "Dialect of the compute futures: ledger or escrow.", "ledger")
-  parser:option("--network", "Home network: base or base-sepolia.", "base")
-  parser:option("--rails", "Payment rails offered: 1, 2 or 3.", "2"):convert(tonumber)
-  parser:option("--fault", "Arm a fault: NAME[:TIMES][@ROUTE]. May be given again."):count("*")
+  parser:help_max_width(100)
+  parser:epilog(EXAMPLES)
+  local function option(name, argname, text) return parser:option(name, text):argname(argname) end
+  option("--port", "N", "Port to listen on; 0 is any. (default: 8402, with COMMAND 0)"):convert(whole(0, 65535))
+  option("--host", "ADDRESS", "Address to listen on; only loopback is allowed."):default "127.0.0.1"
+  option("--dialect", "NAME", "Of the compute futures; this release has ledger only."):default "ledger"
+  option("--network", "NAME", "Home network: base or base-sepolia."):default "base"
+  option("--rails", "N", "Payment rails offered: 1, 2 or 3. (default: 2)"):convert(whole(1, 3))
+  option("--fault", "FAULT", "Arm a fault: NAME[:TIMES][@ROUTE]. May be given again."):count("*")
   parser:flag("--faults", "List the faults and leave.")
-  parser:option("--rate-limit", "POSTs a minute and path; 30 is real, 0 none.", "300"):convert(tonumber)
-  parser:option("--job-seconds", "How long a video takes.", "4"):convert(tonumber)
-  parser:option("--upstream", "Hand chat to an OpenAI-compatible server at this base URL.")
-  parser:option("--upstream-model", "Model to ask the upstream for.")
-  parser:option("--api-key", "Accept this API key. May be given again."):count("*")
-  parser:option("--funds", "USDC of the throwaway account.", "1000")
+  option("--rate-limit", "N", "POSTs a minute and path; 30 is real, 0 none. (default: 300)")
+    :convert(whole(0, 1000000))
+  option("--job-seconds", "S", "How long a video takes. (default: 4)"):convert(seconds)
+  option("--upstream", "URL", "Hand chat to an OpenAI-compatible server at this base URL.")
+  option("--upstream-model", "NAME", "Model to ask the upstream for.")
+  option("--api-key", "KEY", "Accept this API key. May be given again."):count("*")
+  option("--funds", "USDC", "What is in the throwaway account."):default "1000"
   parser:flag("--lenient", "Match payments as the gateway does since September 2026.")
   parser:flag("--replay", "Answer a payment that was settled before with the same answer again.")
-  parser:option("--json-log", "Append one JSON line a request to this file.")
+  option("--json-log", "FILE", "Append one JSON line a request to this file.")
   parser:flag("--quiet", "Print nothing but the variables.")
   parser:flag("--until-eof", "Serve until standard input ends."):hidden(true)
 end
@@ -91,6 +124,9 @@ end
 ---@param child string[]?  what stood after `--`
 ---@return integer exit_code
 function command.run(args, child)
+  if _VERSION < "Lua 5.3" then                 -- LuaJIT calls itself 5.1
+    return trouble(("it runs on Lua 5.4 and this build is for %s"):format(_VERSION))
+  end
   if args.faults then return print_faults() end
   if child then
     return trouble "`-- COMMAND` needs the spraay launcher, which starts the command; this only serves it"
@@ -99,7 +135,7 @@ function command.run(args, child)
     return trouble "it listens on loopback only"
   end
   if args.dialect == "escrow" then
-    return trouble "--dialect escrow: the on-chain dialect is not part of this version; use --dialect ledger"
+    return trouble "--dialect escrow: this release has the ledger dialect only; use --dialect ledger"
   end
   local log, why = open_log(args.json_log)
   if why then return trouble(why) end

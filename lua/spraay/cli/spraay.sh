@@ -13,7 +13,9 @@ lua_cpath='@LUA_CPATH@'
 spraay() {
     unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_PATH_5_2 LUA_CPATH_5_2
     LUA_PATH=$lua_path LUA_CPATH=$lua_cpath \
-        exec "$lua" -e 'os.exit(require("spraay.cli").main(arg))' /dev/null "$@"
+        exec "$lua" /dev/fd/3 "$@" 3<<'end'
+os.exit(require("spraay.cli").main(arg))
+end
 }
 
 # A command to serve? Only `sandbox` takes one, after a bare "--".
@@ -25,7 +27,24 @@ if [ "${1-}" = sandbox ]; then
 fi
 [ $served = yes ] || spraay "$@"
 
+# What is the command? Better asked before anything is started.
+trouble() {
+    echo "spraay sandbox: $1" >&2
+    exit "$2"
+}
+named() {
+    while [ "$1" != -- ]; do shift; done
+    [ $# -gt 1 ] || trouble 'no command after --' 2
+    command -v -- "$2" >/dev/null || trouble "$2: command not found" 127
+}
+named "$@"
+
+# Until this process becomes the command, the folder is ours to remove; then it is the sandbox's.
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spraay-sandbox.XXXXXX") || exit 8
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 mkfifo "$dir/hold" "$dir/ready" && mkdir -m 700 "$dir/state" || exit 8
 
 # Words before "--" go to the sandbox, the rest is the command. "$@" is the only list sh has: the
@@ -55,6 +74,7 @@ options() {
 }
 
 (
+    trap - EXIT
     trap '' INT HUP TERM            # the command's signals are not the sandbox's
     (options "$@")
     status=$?
@@ -85,10 +105,6 @@ unset SPRAAY_SOLANA_KEY SPRAAY_SOLANA_RPC SPRAAY_API_KEY    # nothing real goes 
 
 while [ "$1" != -- ]; do shift; done
 shift
-if [ $# -eq 0 ]; then
-    echo 'spraay sandbox: no command after --' >&2
-    exit 2
-fi
 
 # The command finds the modules that this launcher finds, after those on a path of its own. The one
 # in C suits one version of Lua only, so that version alone is told of it; 5.1 knows no such variable.
@@ -98,4 +114,5 @@ eval "own=\${LUA_CPATH$version-\${LUA_CPATH-}}"
 eval "LUA_CPATH$version=\${own:+\$own;}\$lua_cpath"
 LUA_PATH=${LUA_PATH:+$LUA_PATH;}$lua_path
 export LUA_PATH "LUA_CPATH$version"
+trap - EXIT HUP INT TERM
 exec "$@"

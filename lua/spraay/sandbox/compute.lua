@@ -78,6 +78,7 @@ end
 function compute.status(sandbox, request)
   local id = request.params.id
   local job = sandbox.jobs:find(id)
+  if request.provider_unset then return failed("Failed to fetch job status", "REPLICATE_API_TOKEN not set") end
   if request.provider_down then
     return failed("Failed to fetch job status",
                   ("Replicate status error %d: {}"):format(request.provider_down))

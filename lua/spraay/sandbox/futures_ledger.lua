@@ -61,12 +61,22 @@ local function valid_address(text)
   return crypto.parse_address(text) ~= nil
 end
 
--- The account of an id as the caller wrote it, its expiry noticed on the way.
-local function find(self, id)
-  local account = self.accounts[js.string(id):upper()]
-  if account and account.status == "active" and self.sandbox.clock:seconds() >= account.expires then
+-- The store of the accounts, unless a fault has taken it down.
+local function stored(self, request)
+  if request.store_down then error({ details = "fetch failed" }, 0) end
+  return self.accounts
+end
+
+local function notice_expiry(self, account)
+  if account.status == "active" and self.sandbox.clock:seconds() >= account.expires then
     account.status = "expired"
   end
+end
+
+-- The account of an id as the caller wrote it, its expiry noticed on the way.
+local function find(self, request, id)
+  local account = stored(self, request)[js.string(id):upper()]
+  if account then notice_expiry(self, account) end
   return account
 end
 
@@ -95,22 +105,23 @@ function futures:deposit(request)
   local value = js.parse_float(amount)
   if not value or value < 1 then return 400, { error = "Minimum deposit is $1 USDC" } end
   local trouble = amount_trouble(amount)
-  if trouble then return 500, { error = "Failed to create compute future", details = trouble } end
+  if trouble then error({ details = trouble }, 0) end
   local days = js.number(body.expiresInDays)
   if not days or days <= 0 then days = 90 end
-  local tier = tier_of(value)
+  local tier, expires = tier_of(value), self.sandbox.clock:seconds() + days * 86400
+  local expires_text = js.iso(expires)
   local account = {
     id = "CFE-" .. crypto.hex(crypto.random(8)):upper(), depositor = depositor, amount = amount,
     balance = amount, used = "0", jobs = 0, tier = tier, status = "active",
-    expires = self.sandbox.clock:seconds() + math.floor(days * 86400),
+    expires = math.floor(expires),
   }
-  self.accounts[account.id] = account
+  stored(self, request)[account.id] = account
   return stamped(self, {
     status = "active",
     computeFuture = {
       id = account.id, depositor = depositor, depositAmount = amount .. " USDC",
       balanceRemaining = amount .. " USDC", tier = tier.name, discount = tier.label,
-      expiresAt = js.iso(account.expires), expiresInDays = days,
+      expiresAt = expires_text, expiresInDays = days,
     },
     actions = {
       execute = { endpoint = "POST /api/v1/compute-futures/execute",
@@ -130,7 +141,7 @@ function futures:balance(request)
     return 400, { error = "id query param required",
                   example = "/api/v1/compute-futures/balance?id=" .. EXAMPLE_ID }
   end
-  local account = find(self, id)
+  local account = find(self, request, id)
   if not account then return not_found(id) end
   return stamped(self, {
     id = account.id, depositor = account.depositor, depositAmount = account.amount .. " USDC",
@@ -177,7 +188,8 @@ end
 ---@return table? account
 ---@return table model_or_status
 ---@return table? refusal
-local function admit(self, body)
+local function admit(self, request)
+  local body = request.body
   local id, kind = body.futuresId, body.type
   if not js.truthy(id) or not js.truthy(kind) then
     return nil, 400, { error = "futuresId and type are required", types = json.array(models.TYPES),
@@ -187,12 +199,12 @@ local function admit(self, body)
   if type(kind) ~= "string" or not models.registry[kind] then
     return nil, 400, { error = "Invalid compute type: " .. js.string(kind), valid = json.array(models.TYPES) }
   end
-  local account = self.accounts[js.string(id):upper()]
+  local account = stored(self, request)[js.string(id):upper()]
   if not account then return nil, not_found(id) end
   if account.status ~= "active" then
     return nil, 400, { error = ("Cannot execute: account status is '%s'"):format(account.status) }
   end
-  find(self, id)
+  notice_expiry(self, account)                  -- too late for the check above, as at the gateway
   if account.status == "expired" then
     return nil, 400,
       { error = "Compute future has expired. Refund remaining balance or create a new deposit." }
@@ -216,12 +228,7 @@ end
 
 function futures:execute(request)
   local body = request.body
-  local account, model, refusal
-  local _, thrown = providers.try(function()
-    account, model, refusal = admit(self, body)
-    return true
-  end)
-  if thrown then return 500, { error = "Compute futures execution failed", details = thrown } end
+  local account, model, refusal = admit(self, request)
   if not account then return model, refusal end
   local kind, params = body.type, providers.job_params(body, 1024)
   local result, details = providers.try(function()
@@ -250,7 +257,7 @@ end
 function futures:history(request)
   local id = request.query.id
   if not js.truthy(id) then return 400, { error = "id query param required" } end
-  local account = find(self, id)
+  local account = find(self, request, id)
   if not account then return not_found(id) end
   local limit = js.number(request.query.limit) or 50
   -- Rows lie under the id as it was written when executing, and are sought in upper case.
@@ -270,7 +277,7 @@ function futures:refund(request)
                   example = { futuresId = EXAMPLE_ID, caller = EXAMPLE_ADDRESS } }
   end
   if not valid_address(caller) then return 400, { error = "Invalid caller address" } end
-  local account = find(self, id)
+  local account = find(self, request, id)
   if not account then return not_found(id) end
   if caller:lower() ~= account.depositor:lower() then
     return 403, { error = "Only the depositor can request a refund" }
@@ -306,6 +313,25 @@ function futures:pricing()
     tiers = tier_list(), pricing = pricing, batchDiscount = "10% (via /compute/batch)",
     note = "List prices less the discount of the account's tier.",
   }, "pricing")
+end
+
+-- What is thrown on the way (a broken store, an amount that cannot be parsed, a model that is no
+-- text) ends in the route's own 500.
+for name, sentence in pairs{
+  deposit = "Failed to create compute future", balance = "Failed to fetch balance",
+  execute = "Compute futures execution failed", history = "Failed to fetch history",
+  refund = "Failed to process refund",
+} do
+  local route = futures[name]
+  futures[name] = function(self, request)
+    local status, body
+    local _, details = providers.try(function()
+      status, body = route(self, request)
+      return true
+    end)
+    if details then return 500, { error = sentence, details = details } end
+    return status, body
+  end
 end
 
 return futures

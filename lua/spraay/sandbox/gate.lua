@@ -185,7 +185,7 @@ function gate:pass(request, route, handler)
   local response = handler()
   if response.status >= 400 then
     self_.entry.verdict = "not settled: answered " .. response.status
-    return response
+    return self:decorated(response, route)
   end
   local answer = { status = response.status, body = response.body,
                    headers = { table.unpack(response.headers) } }
@@ -194,6 +194,12 @@ function gate:pass(request, route, handler)
     self.kept[self_.authorization.nonce] = { route = route, response = answer }
   end
   return final
+end
+
+--- Every 402 is decorated, whoever said it.
+function gate:decorated(response, route)
+  if response.status ~= 402 then return response end
+  return add_headers(response, wire_v2.decorate(response.body, self.sandbox.rails, route))
 end
 
 --- A caller with an API key: the handler runs at once, and a challenge nobody asked for stays in

@@ -76,6 +76,14 @@ local function trouble(status, detail)
   return 500, { error = ("Replicate API error (%d): {\"detail\":\"%s\"}"):format(status, detail) }
 end
 
+-- What a fault did to the provider, if anything.
+local function down(request)
+  if request.provider_unset then
+    return 500, { error = "GPU service not configured (missing REPLICATE_API_TOKEN)" }
+  end
+  if request.provider_down then return trouble(request.provider_down, "no capacity") end
+end
+
 ---@return string? model
 ---@return string? why
 local function resolve(name)
@@ -96,7 +104,8 @@ function gpu.run(sandbox, request)
     return 400, { error = ('Unknown model "%s". Use a shortcut (%s) or full ID "owner/model".')
       :format(body.model, table.concat(NAMES, ", ")) }
   end
-  if request.provider_down then return trouble(request.provider_down, "no capacity") end
+  local status, refusal = down(request)
+  if status then return status, refusal end
   if model:find("nonexistent", 1, true) then
     return trouble(404, "The requested resource could not be found.")
   end
@@ -122,7 +131,8 @@ function gpu.run(sandbox, request)
 end
 
 function gpu.status(sandbox, request)
-  if request.provider_down then return trouble(request.provider_down, "no capacity") end
+  local status, refusal = down(request)
+  if status then return status, refusal end
   local job = sandbox.jobs:find(request.params.id)
   if not job then
     return trouble(404, "The requested resource could not be found.")

@@ -92,6 +92,9 @@ function sandbox.new(options)
   if not DIALECTS[dialect] then
     return nil, ("the sandbox speaks the ledger dialect of compute futures, not %q"):format(dialect)
   end
+  if not money.parse(options.funds or "0") then
+    return nil, ("%q is no amount of USDC"):format(tostring(options.funds))
+  end
   local self = setmetatable({
     network = name, dialect = dialect, options = options, config = {}, clock = clock.new(),
     key = options.key or crypto.random(32), port = 0, host = "127.0.0.1",
@@ -118,7 +121,7 @@ function sandbox:reset()
     if rail.kind == "evm" then self.chains[rail.network] = chain.new(rail, self.clock) end
   end
   self.chain = self.chains[self.rails[1].network]
-  self.chain:fund(self.address, money.parse(options.funds or "1000") or 0)
+  self.chain:fund(self.address, money.parse(options.funds or "1000"))
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)
   self.media = media.new(function() return self.origin end)
@@ -204,7 +207,7 @@ local function dispatch(self, request, key_passes)
   end
   if route.solana_tx and request.headers["x-solana-tx"] then
     local refusal = solana_refusal(self, route)
-    if refusal then return refusal end
+    if refusal then return self.gate:decorated(refusal, route) end
   end
   if key_passes then return self.gate:bypass(request, route, run) end
   return self.gate:pass(request, route, run)

@@ -68,10 +68,13 @@ function js.fixed(n, places)
   return ("%%.%df"):format(places):format(n)
 end
 
---- new Date(ms).toISOString()
+local LAST_DATE = 8.64e12   -- seconds; further than this no JavaScript date goes
+
+--- new Date(ms).toISOString(), which throws where there is no such date.
 ---@param seconds number  unix time
 ---@return string
 function js.iso(seconds)
+  if seconds > LAST_DATE then error({ details = "Invalid time value" }, 0) end
   local whole = math.floor(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%03dZ"):format(math.floor((seconds - whole) * 1000))
 end

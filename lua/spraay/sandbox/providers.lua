@@ -19,8 +19,11 @@ end
 
 local function fail(details) error({ details = details }, 0) end
 
+local KEYS = { Chutes = "CHUTES_API_KEY not set", Replicate = "REPLICATE_API_TOKEN not set" }
+
 -- A fault may have taken the provider down for this request.
 local function check_up(request, name)
+  if request.provider_unset then fail(KEYS[name]) end
   local status = request.provider_down
   if status then fail(("%s error %d: {\"detail\":\"no capacity, try again later\"}"):format(name, status)) end
 end

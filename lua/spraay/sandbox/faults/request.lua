@@ -106,6 +106,14 @@ faults.upstream_503 = {
   options = { status = 503 },
   apply = function(self, passage) passage.request.provider_down = self:option "status" end,
 }
+faults.provider_unset = {
+  leg = "paid", text = "the gateway has lost its key for the provider: the handler fails, nothing is settled",
+  apply = function(_, passage) passage.request.provider_unset = true end,
+}
+faults.store_down = {
+  leg = "paid", text = "the store of the prepaid accounts is down: 500, nothing is settled",
+  apply = function(_, passage) passage.request.store_down = true end,
+}
 faults.handler_slow = {
   leg = "paid", text = "the handler takes its time before the payment is settled", options = { seconds = 3 },
   apply = function(self, passage) passage.request.handler_seconds = self:option "seconds" end,
