@@ -118,7 +118,8 @@ c-specs: $(C_SPECS)
 
 # Some specs, under one Lua: `make spec FILES=spec/chain/amount_spec.lua`
 spec: build
-	$(IN_TREE) $(LUA) spec/run.lua $(FILES)
+	SPRAAY_SPEC_BUILD=$(BUILD) SPRAAY_SANDBOX_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' \
+	    $(IN_TREE) $(LUA) spec/run.lua $(FILES)
 
 bench: setup build
 	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done

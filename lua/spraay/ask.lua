@@ -44,8 +44,7 @@ function ask.json(client, request)
     return errors.fail {
       kind = "gateway", code = "answer", status = answer.status, body = answer.body,
       message = ("the gateway's answer to %s is not JSON"):format(request.verb),
-      paid = (status == "settled" or status == "restored") and "yes" or status == "unconfirmed" and "maybe"
-        or "no",
+      paid = call.paid_word(answer.payment),
       amount = answer.payment.amount, purchase = answer.payment.purchase,
       hint = status ~= "free" and "What came is in err.body. The same call gives it again without paying; "
         .. "{ again = true } buys it anew" or nil,

@@ -3,6 +3,7 @@
 -- error, in order; the price is paid whatever becomes of them.
 local args = require "spraay.args"
 local ask = require "spraay.ask"
+local call = require "spraay.call"
 local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local jobs = require "spraay.jobs"
@@ -69,7 +70,7 @@ local function job_error(index, kind, item, payment)
   return errors.new {
     kind = "gateway", code = item == nil and "missing" or "failed", body = item, purchase = payment.purchase,
     message = why:format(index, kind) .. (words and (", saying \"%s\""):format(words) or ""),
-    paid = payment.status == "free" and "no" or "yes", amount = payment.amount,
+    paid = call.paid_word(payment), amount = payment.amount,
     hint = "That is the price of the whole batch, which is paid whatever becomes of its jobs",
   }
 end

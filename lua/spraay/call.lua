@@ -322,6 +322,13 @@ function call.payment_of(raw)
   }
 end
 
+--- What an error says was paid for an answer that came with this payment.
+function call.paid_word(payment)
+  local status = payment and payment.status
+  if status == "settled" or status == "restored" then return "yes" end
+  return status == "unconfirmed" and "maybe" or "no"
+end
+
 local function path_key(client, url)
   return client.config.gateway .. " " .. url:gsub("^%a+://[^/]+", ""):gsub("%?.*$", "")
 end

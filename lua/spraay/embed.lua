@@ -133,9 +133,9 @@ end
 local function joined_money(failures, total, payments)
   local paid, open, seen = nil, nil, {}
   for _, payment in ipairs(payments) do
-    if payment.amount and payment.status ~= "free" then
-      paid = money.add(paid, (money.atomic(payment.amount)))
-    end
+    local word = payment.amount and call.paid_word(payment)
+    if word == "yes" then paid = money.add(paid, (money.atomic(payment.amount))) end
+    if word == "maybe" then open = money.add(open, (money.atomic(payment.amount))) end
   end
   for i = 1, total do
     local err = failures[i]
@@ -197,7 +197,8 @@ function embed.list(client, given, opts)
     payments[#payments + 1], handles[#handles + 1], bodies[index] = answer.payment, handle, answer.body
     for i, why in pairs(take_vectors(part, answer, vectors)) do
       failures[i] = errors.new { kind = "gateway", code = "failed", message = ("input %d: %s"):format(i, why),
-        paid = "yes", amount = answer.payment.amount, purchase = answer.payment.purchase, counted = true }
+        paid = call.paid_word(answer.payment), amount = answer.payment.amount,
+        purchase = answer.payment.purchase, counted = true }
     end
     return true
   end)

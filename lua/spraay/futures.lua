@@ -95,7 +95,7 @@ local function escrow_error(verb, body, payment)
   local paid = payment and payment.status ~= "free"
   return errors.new {
     kind = "gateway", code = "escrow", body = body,
-    paid = not paid and "no" or payment.status == "unconfirmed" and "maybe" or "yes",
+    paid = call.paid_word(payment),
     amount = paid and payment.amount or nil, purchase = payment and payment.purchase,
     message = verb .. ": this gateway keeps compute futures in an on-chain escrow, and this version speaks "
       .. "the ledger dialect only; no credit was moved",
@@ -228,8 +228,8 @@ local function deposit(client, given, opts)
   local id = json.get(row, "id")
   if type(id) ~= "string" then
     handle:close()
-    return errors.fail { kind = "gateway", code = "answer", body = answer.body, paid = "yes",
-      amount = answer.payment.amount, purchase = answer.payment.purchase,
+    return errors.fail { kind = "gateway", code = "answer", body = answer.body,
+      paid = call.paid_word(answer.payment), amount = answer.payment.amount, purchase = answer.payment.purchase,
       message = where .. ": the gateway's answer names no account", hint = "The answer is in err.body" }
   end
   local account = new_account(client, {

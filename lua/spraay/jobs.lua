@@ -139,7 +139,7 @@ function jobs.failed_error(self)
     kind = "gateway", code = self.status, body = self.body, job = self,
     message = ("the %s job %s %s%s"):format(self.kind or "compute", tostring(self.id), self.status,
       words and (", saying \"%s\""):format(words) or ""),
-    paid = self.payment and self.payment.status ~= "free" and "yes" or "no", amount = paid,
+    paid = call.paid_word(self.payment), amount = paid,
     purchase = self.payment and self.payment.purchase,
     hint = "The provider charges for the try; change the request before you buy another",
   }
@@ -171,15 +171,23 @@ local function look(self, opts)
     class = route.class, price = call.price(own.client, route), slots = route.slots, opts = opts or {},
   })
   own.looks = own.looks + 1
-  if not answer then return nil, handle, err end
+  own.parts = own.parts or {}
+  if not answer then
+    if err.paid == "yes" and err.amount then   -- settled, and its answer lost
+      own.paid = money.add(own.paid, (money.atomic(err.amount)))
+      own.parts[#own.parts + 1] = { status = "settled", amount = err.amount, purchase = err.purchase }
+      self.payment = total_payment(self)
+    end
+    return nil, handle, err
+  end
   if type(answer.body) ~= "table" then
     call.hand_over(handle)   -- a look is soon stale: the next one is bought anew
-    return errors.fail { kind = "gateway", code = "answer", status = answer.status, paid = "yes",
-      amount = answer.payment.amount, message = "the gateway's answer about the job is not JSON" }
+    return errors.fail { kind = "gateway", code = "answer", status = answer.status,
+      paid = call.paid_word(answer.payment), amount = answer.payment.amount,
+      message = "the gateway's answer about the job is not JSON", hint = "Look again later" }
   end
   see(self, answer.body)
   own.paid = money.add(own.paid, answer.atomic)
-  own.parts = own.parts or {}
   own.parts[#own.parts + 1] = answer.payment
   self.payment = total_payment(self)
   call.hand_over(handle)
@@ -217,10 +225,22 @@ local function next_age(kind, age)
   return last + (math.floor((age - last) / STEP) + 1) * STEP
 end
 
-local function not_done(self, code, message, spent)
+-- An error of a wait, with what its looks have cost before: `spent` surely, `open` perhaps.
+local function with_looks(err, spent, open)
+  local own_amount = err.paid ~= "no" and err.amount and money.atomic(err.amount) or nil
+  local atomic = money.add(money.add(spent, open), own_amount)
+  if open or err.paid == "maybe" then
+    err.paid = "maybe"
+  elseif spent then
+    err.paid = "yes"
+  end
+  err.amount = atomic and money.format(atomic) or err.amount
+  return errors.fail(err)
+end
+
+local function not_done(self, code, message)
   return errors.new {
-    kind = "timeout", code = code, job = self, message = message, paid = spent and "yes" or "no",
-    amount = spent and money.format(spent) or nil,
+    kind = "timeout", code = code, job = self, message = message,
     hint = ("The work goes on: call job:wait again, or client:job(\"%s\"%s) in another process")
       :format(self.id, self.kind and ", \"" .. self.kind .. "\"" or ""),
   }
@@ -261,11 +281,11 @@ local function wait_for(self, given)
   local own = hidden[self]
   local start = engine.now()
   local deadline = start + given.timeout
-  local looks, lost, misses, spent, last_look = 0, 0, 0, nil, nil
+  local looks, lost, misses, spent, open, last_look = 0, 0, 0, nil, nil, nil
   while self.status == "processing" do
     if looks >= given.polls then
       local message = ("the job %s is not done after %d looks"):format(self.id, looks)
-      return errors.fail(not_done(self, "polls", message, spent))
+      return with_looks(not_done(self, "polls", message), spent, open)
     end
     local at
     if own.attached and not last_look then
@@ -277,27 +297,31 @@ local function wait_for(self, given)
       local before = last_look or start
       if deadline - before < 5 or engine.now() >= deadline then
         if engine.now() < deadline and wait.until_ { at = deadline } == "cancelled" then
-          return errors.fail(wait.cancelled_error())
+          return with_looks(wait.cancelled_error(), spent, open)
         end
         local message = ("the job %s is not done after %g s"):format(self.id, given.timeout)
-        return errors.fail(not_done(self, "timeout", message, spent))
+        return with_looks(not_done(self, "timeout", message), spent, open)
       end
       at = deadline   -- one last look before giving up
     end
-    if wait.until_ { at = at } == "cancelled" then return errors.fail(wait.cancelled_error()) end
+    if wait.until_ { at = at } == "cancelled" then
+      return with_looks(wait.cancelled_error(), spent, open)
+    end
     looks, last_look = looks + 1, math.max(engine.now(), at)
-    local answer, message, err = look(self, { max = given.max })
+    local answer, _, err = look(self, { max = given.max })
     if answer then
       misses, spent = 0, money.add(spent, answer.atomic)
       if given.on_progress then given.on_progress(self) end
     elseif err.paid ~= "no" then   -- a look whose answer was lost is spent
       lost = lost + 1
-      if lost > LOST_LOOKS then return nil, message, err end
+      if lost > LOST_LOOKS then return with_looks(err, spent, open) end
+      local atomic = err.amount and money.atomic(err.amount) or nil
+      if err.paid == "yes" then spent = money.add(spent, atomic) else open = money.add(open, atomic) end
     elseif passing(err) then
       misses = misses + 1
-      if misses > MISSES then return nil, message, err end
+      if misses > MISSES then return with_looks(err, spent, open) end
     else
-      return nil, message, err
+      return with_looks(err, spent, open)
     end
   end
   if self.status ~= "completed" then return errors.fail(jobs.failed_error(self)) end

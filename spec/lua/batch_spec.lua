@@ -65,3 +65,21 @@ describe("client:batch", function()
     end)
   end
 end)
+
+describe("what a job of a batch says was paid", function()
+  local spraay, world = fake.new()
+  local client = assert(spraay.open {})
+
+  for status, case in pairs { settled = { "50000", nil, "yes" }, unconfirmed = { "50000", true, "maybe" },
+    free = { nil, nil, "no" } } do
+    it("is what the batch's payment says: " .. status, function()
+      world.answer = function()
+        return { price = case[1], unconfirmed = case[2],
+          body = { results = { { job_index = 0, status = "failed", error = "x" } } } }
+      end
+      local batch = assert(client:batch { { type = "chat", messages = status } })
+      assert.equal(status, batch.payment.status)
+      assert.equal(case[3], batch[1].paid)
+    end)
+  end
+end)

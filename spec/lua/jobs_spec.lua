@@ -13,7 +13,7 @@ local function working(seconds, fields)
       world.ages[#world.ages + 1] = math.floor(age + 0.5)
       if world.lose > 0 then
         world.lose = world.lose - 1
-        return { price = "1000", error = { kind = "timeout", message = "no answer", paid = "maybe",
+        return { price = "1000", error = { kind = "timeout", message = "no answer", paid = world.lost or "maybe",
           atomic = "1000" } }
       end
       if world.down then return { early = true, error = { kind = "connection", message = "refused" } } end
@@ -117,6 +117,37 @@ describe("a job", function()
     assert.is_nil(value)
     assert.equal("maybe", err.paid)
     assert.equal(0, world.lose)
+  end)
+
+  it("says what the looks before have cost when a wait ends in an error", function()
+    local _, world, client = working(600)
+    local job = assert(client:video "a boat")
+    local looks = 0
+    local value, message, err = job:wait { timeout = 3600, on_progress = function()
+      looks = looks + 1
+      world.down = looks == 2
+    end }
+    assert.is_nil(value)
+    assert.equal("connection", err.kind)
+    assert.equal("yes", err.paid)
+    assert.equal("0.002000", err.amount)
+    assert.truthy(message:find("0.002000 USDC was paid", 1, true))
+    world.down, world.lose = false, 1
+    value, message, err = job:wait { polls = 2 }
+    assert.is_nil(value)
+    assert.equal("maybe", err.paid)
+    assert.equal("0.002000", err.amount)   -- one look paid, one perhaps
+    assert.truthy(message:find("may have been paid", 1, true))
+  end)
+
+  it("counts a look that was paid for and whose answer was lost", function()
+    local _, world, client = working(15)
+    local job = assert(client:video "a boat")
+    world.lose, world.lost = 1, "yes"
+    local result = assert(job:wait())
+    assert.same({ 8, 20 }, world.ages)
+    assert.equal("0.502000", result.payment.amount)
+    assert.equal(3, #result.payment.parts)
   end)
 
   it("gives up on a gateway that is down", function()
