@@ -22,7 +22,8 @@ TEST_LUAS    ?= 5.4 5.3 5.2 5.1 jit
 # whichever interpreter loads the module, so liblua is never linked.
 PACKAGES = libcurl \
            libsecp256k1 \
-           libsodium
+           libsodium \
+           sqlite3
 
 WARNINGS = -Wall \
            -Wextra \
@@ -118,8 +119,9 @@ c-specs: $(C_SPECS)
 
 # Some specs, under one Lua: `make spec FILES=spec/chain/amount_spec.lua`
 spec: build
-	SPRAAY_SPEC_BUILD=$(BUILD) SPRAAY_SANDBOX_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' \
-	    $(IN_TREE) $(LUA) spec/run.lua $(FILES)
+	@state=$$(mktemp -d); trap 'rm -rf "$$state"' EXIT; \
+	SPRAAY_STATE_DIR=$$state SPRAAY_SPEC_BUILD=$(BUILD) \
+	    SPRAAY_SANDBOX_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' $(IN_TREE) $(LUA) spec/run.lua $(FILES)
 
 bench: setup build
 	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done
@@ -150,14 +152,16 @@ valgrind:
 	@SPEC_ENV="$(VALGRIND)" SPECS="$(or $(FILES),$(C_ROWS))" \
 	    LIMIT=1200 .ci/test $(BUILD) "$(C_SPECS)" $(LUA_VERSION)
 
-# Random input for whatever reads text from outside; what breaks one is kept beside
-# the fuzzer in $(BUILD)/fuzz.
+# Random input for whatever reads text from outside, beginning with that of NAME_seeds.lua
+# where NAME_fuzz.c has one; what breaks one is kept beside the fuzzer in $(BUILD)/fuzz.
 fuzz:
 	@.ci/setup build fuzz
 	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang SANITIZE="-fsanitize=fuzzer-no-link,address,undefined" run-fuzzers
 
 run-fuzzers: $(FUZZERS)
 	@for f in $(FUZZERS); do mkdir -p $$f.corpus; \
+	    seeds=spec/fuzz/$$(basename $$f _fuzz)_seeds.lua; \
+	    [ ! -f $$seeds ] || lua5.4 $$seeds $$f.corpus || exit 1; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$f- -print_final_stats=1 $$f.corpus > $$f.log 2>&1 || \
 	        { cat $$f.log; exit 1; }; \
 	    sed -n "s|^stat::number_of_executed_units: *|$$f, $(FUZZ_SECONDS) s, inputs: |p" $$f.log; done

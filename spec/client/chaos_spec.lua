@@ -65,7 +65,7 @@ local function walk(seed, sabotage)
 end
 
 function Walk:now() return core.wall_s() + self.wall end
-function Walk:boot_now() return core.mono_ms() / 1000 + self.boot end
+function Walk:boot_now() return core.boot_ms() / 1000 + self.boot end
 
 -- ---- the model of a purchase -------------------------------------------------------------------------
 
@@ -115,7 +115,9 @@ end
 function Walk:claim(call)
   if call.intent.purchase then return self:claim_named(call) end
   for _, row in ipairs(self.rows) do
-    if row.intent == call.intent and not row.call and ADOPTABLE[row.state] and not call.again and
+    local continued = row.intent == call.intent and not row.call and ADOPTABLE[row.state]
+    if continued and call.again then row.let_go = true end -- nobody continues what was bought anew since
+    if continued and not call.again and not row.let_go and
       left_of_hold(self, row) >= 0 then
       -- A look that cannot be presented again is spent, and the next one begins.
       local spent = row.state == "lost" or
@@ -165,7 +167,7 @@ function Walk:authorized(call, nonce, amount, dies)
   row.amount = math.max(row.amount, amount)
   row.shares[call.client] = math.max(row.shares[call.client] or 0, amount)
   row.dies = math.max(row.dies, dies)
-  row.dies_boot = math.max(row.dies_boot, core.mono_ms() / 1000 + call.boot + dies - core.wall_s() - call.wall)
+  row.dies_boot = math.max(row.dies_boot, core.boot_ms() / 1000 + call.boot + dies - core.wall_s() - call.wall)
 end
 
 -- ---- what calls do -----------------------------------------------------------------------------------
@@ -185,7 +187,9 @@ function Walk:finished(call)
       wrong("the result tells %s, the purchase costs %d", r.payment.atomic, row.amount)
     end
   else
-    right = paid == ({ fresh = "no", open = "maybe", lost = "yes" })[state]
+    -- One whose time ended while its result was being written down cannot tell yet.
+    local late = state == "delivered" and r.code == "timeout_total"
+    right = paid == ({ fresh = "no", open = "maybe", lost = "yes", delivered = late and "maybe" })[state]
   end
   if not right then wrong("%s: '%s' where the purchase is %s (%s)", call.name, paid, state, tostring(r.message)) end
   if paid == "no" and row.nonce and self.settled[row.nonce] then wrong("'no', and it is settled") end
@@ -195,11 +199,11 @@ function Walk:finished(call)
     row.id = id
   end
   call.done = true
-  if state ~= "delivered" then
+  if state ~= "delivered" or not r.ok then
     row.call = nil
     if state == "fresh" then self:drop(row) end
   end
-  if call.expected and not r.ok and r.code ~= call.expected then
+  if call.expected and not r.ok and r.code ~= call.expected and r.code ~= "timeout_total" then
     wrong("%s: %s, expected %s", call.name, r.code, call.expected)
   end
 end
@@ -260,7 +264,9 @@ function Walk:start()
   call.handle = client.gateway:call{
     body = intent.body, class = intent.class, purchase = intent.purchase, price = "none",
     again = call.again or self.sabotage.again,
-    clock_offset = self.wall, boot_offset = self.boot, total_ms = c:percent(10) and 30 or 600,
+    clock_offset = self.wall, boot_offset = self.boot,
+    -- On disk a short time ends anywhere, which the model cannot foresee.
+    total_ms = c:percent(10) and not exchange.ledger and 30 or 600,
   }
   self.calls[#self.calls + 1] = call
   self:look_at(call)
@@ -468,7 +474,7 @@ end
 
 function Walk:check()
   for i, client in ipairs(self.clients) do
-    local committed, spent = self:committed(client), client.gateway.client:spent()
+    local committed, spent = self:committed(client), client.gateway:totals()
     if tonumber(spent.committed) ~= committed then
       wrong("client %d has committed %s, the model %d", i, spent.committed, committed)
     end
@@ -513,7 +519,7 @@ function Walk:run()
 end
 
 local function range()
-  local from, to = (os.getenv "SPRAAY_CHAOS" or "1-150"):match "^(%d+)-(%d+)$"
+  local from, to = (os.getenv "SPRAAY_CHAOS" or exchange.ledger and "1-30" or "1-150"):match "^(%d+)-(%d+)$"
   return tonumber(from), tonumber(to)
 end
 
@@ -590,8 +596,8 @@ describe("callers that keep changing their minds", function()
       local books, nonces, gateway, lost = minds(seed)
       local ok = books.count <= 12 and nonces <= 12
       assert(ok, ("seed %d: %d settled, %d nonces for 12 intents"):format(seed, books.count, nonces))
-      assert.equal(tostring(12 * 30000), gateway.client:spent().settled)
-      assert.equal("0", gateway.client:spent().open)
+      assert.equal(tostring(12 * 30000), gateway:totals().settled)
+      assert.equal("0", gateway:totals().open)
       assert.is_true(lost <= 12)
     end
   end)

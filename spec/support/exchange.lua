@@ -18,6 +18,9 @@ exchange.USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 
 exchange.engine = core.engine()
 
+--- Where purchases are kept: a path, or nil for the memory of the process.
+exchange.ledger = nil
+
 -- Several spec files in one process share the ledger, and this file is loaded for each of them.
 local process, n = core.hex_encode(core.random_bytes(4)), 0
 
@@ -28,7 +31,7 @@ function exchange.new(config)
   local self = setmetatable({ origin = ("https://gateway-%s-%d.test"):format(process, n) }, exchange)
   self.wallet = config and config.wallet or assert(core.wallet_random())
   local all = { gateway = self.origin, wallet = self.wallet, networks = { "eip155:8453" }, per_call = "600000",
-                total_ms = 2000, retries = 0 }
+                total_ms = 2000, retries = 0, ledger = exchange.ledger }
   for key, value in pairs(config or {}) do all[key] = value end
   self.config = all
   self.client = assert(core.client(exchange.engine, all))
@@ -103,6 +106,19 @@ function exchange.settle(call)
   end
   return call:state()
 end
+
+--- What an operation of the ledger comes to.
+function exchange.outcome(op)
+  local limit = core.mono_ms() + 10000
+  while not op:done() do
+    assert(core.mono_ms() < limit, "the ledger does not answer")
+    exchange.engine:step(50)
+  end
+  return op:result()
+end
+
+--- What the client's budget has seen: { settled=, open=, committed= } in atomic units.
+function exchange:totals() return assert(exchange.outcome(self.client:totals())) end
 
 --- The decoded payment of a request, and its raw header.
 function exchange.payment_of(request)

@@ -442,6 +442,12 @@ int bind_client_call(lua_State *L)
     r.purchase = bind_text(L, 2, "purchase");
     r.scope = bind_text(L, 2, "scope");
     r.step = bind_text(L, 2, "step");
+    r.reconcile = bind_text(L, 2, "reconcile");
+    r.verb = bind_text(L, 2, "verb");
+    r.model = bind_text(L, 2, "model");
+    r.route = bind_text(L, 2, "route");
+    r.price_fixed = bind_flag(L, 2, "price_fixed");
+    r.repay = bind_flag(L, 2, "repay");
     r.again = bind_flag(L, 2, "again");
     r.ask = bind_flag(L, 2, "approve");
     r.external = bind_flag(L, 2, "external");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bind/engine.h"
+#include "bind/ledger.h"
 #include "bind/wallet.h"
 
 #define CLIENT   "spraay.client"
@@ -172,11 +173,10 @@ static int hub_gc(lua_State *L)
 }
 
 /* All clients of a Lua state share what it remembers; a new engine takes the old one's place. */
-static spraay_hub *hub_of(lua_State *L, spraay_engine *e, spraay_err *err)
+spraay_hub *bind_hub(lua_State *L, spraay_engine *e, spraay_err *err)
 {
     static const luaL_Reg meta[] = { { "__gc", hub_gc }, { NULL, NULL } };
     struct hub_box *box;
-    spraay_ledger *ledger = NULL;
 
     *err = SPRAAY_OK;
     lua_getfield(L, LUA_REGISTRYINDEX, HUB ".of_state");
@@ -193,10 +193,8 @@ static spraay_hub *hub_of(lua_State *L, spraay_engine *e, spraay_err *err)
     }
     lua_pop(L, 1); /* the registry keeps it */
     if (box->h == NULL) {
-        *err = spraay_ledger_memory(&ledger);
-        if (*err != SPRAAY_OK) return NULL;
         spraay_engine_hold(e);
-        *err = spraay_hub_new(&box->h, e, ledger);
+        *err = spraay_hub_new(&box->h, e);
     } else if (spraay_hub_engine(box->h) != e) {
         *err = spraay_hub_set_engine(box->h, e);
     }
@@ -220,34 +218,8 @@ static int client_gc(lua_State *L)
     return 0;
 }
 
-static void push_u64(lua_State *L, const char *key, uint64_t v)
-{
-    char digits[24];
-    char *at = digits + sizeof digits;
-
-    *--at = '\0';
-    do {
-        *--at = (char)('0' + (char)(v % 10));
-        v /= 10;
-    } while (v > 0);
-    lua_pushstring(L, at);
-    lua_setfield(L, -2, key);
-}
-
-/* client:spent(): what this client's budget has seen, in atomic units as digit strings. */
-static int client_spent(lua_State *L)
-{
-    spraay_totals t = spraay_client_totals(bind_check_client(L, 1));
-
-    lua_createtable(L, 0, 3);
-    push_u64(L, "settled", t.settled);
-    push_u64(L, "open", t.open);
-    push_u64(L, "committed", t.open > UINT64_MAX - t.settled ? UINT64_MAX : t.settled + t.open);
-    return 1;
-}
-
 static const luaL_Reg client_methods[] = {
-    { "call", bind_client_call }, { "spent", client_spent }, { "close", client_gc }, { NULL, NULL }
+    { "call", bind_client_call }, { "totals", bind_client_totals }, { "close", client_gc }, { NULL, NULL }
 };
 static const luaL_Reg client_meta[] = { { "__gc", client_gc }, { NULL, NULL } };
 
@@ -285,6 +257,7 @@ static int l_client(lua_State *L)
     cfg.per_day = bind_text(L, 2, "per_day");
     cfg.per_host = bind_text(L, 2, "per_host");
     cfg.budget = bind_text(L, 2, "budget");
+    cfg.ledger = bind_text(L, 2, "ledger");
     cfg.run = bind_text(L, 2, "run");
     cfg.scope = bind_text(L, 2, "scope");
     if (bind_field(L, 2, "previous") != LUA_TNIL) cfg.previous = bind_check_client(L, lua_gettop(L));
@@ -297,7 +270,7 @@ static int l_client(lua_State *L)
     cfg.total_ms = bind_number(L, 2, "total_ms", 180000, 86400000);
     cfg.retries = (unsigned)bind_number(L, 2, "retries", 2, 100);
 
-    hub = hub_of(L, e, &err);
+    hub = bind_hub(L, e, &err);
     if (err != SPRAAY_OK) return bind_fail(L, err);
     err = spraay_client_new(&box->c, hub, &cfg, wallet);
     if (err != SPRAAY_OK) return bind_fail(L, err);

@@ -9,6 +9,9 @@
 /* The client at index i; raises for anything else and for a closed one. */
 spraay_client *bind_check_client(lua_State *L, int i);
 
+/* The hub of this Lua state, with this engine from now on; borrowed. NULL with an error in *err. */
+spraay_hub *bind_hub(lua_State *L, spraay_engine *e, spraay_err *err);
+
 /* client:call{…}, see bind/call.c. */
 int bind_client_call(lua_State *L);
 

@@ -7,6 +7,13 @@
 #include "core/time.h"
 
 /* mono_ms() -> milliseconds since some fixed moment; never goes backwards. */
+/* boot_ms() -> milliseconds since the machine started, its sleep included. */
+static int l_boot_ms(lua_State *L)
+{
+    spr_pushint64(L, spraay_boot_ms());
+    return 1;
+}
+
 static int l_mono_ms(lua_State *L)
 {
     spr_pushint64(L, spraay_mono_ms());
@@ -28,7 +35,7 @@ static int l_pid(lua_State *L)
 }
 
 const luaL_Reg bind_clock[] = {
-    { "mono_ms", l_mono_ms },
+    { "mono_ms", l_mono_ms }, { "boot_ms", l_boot_ms },
     { "wall_s", l_wall_s },
     { "pid", l_pid },
     { NULL, NULL },

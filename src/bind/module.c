@@ -15,6 +15,7 @@ extern const luaL_Reg bind_chain[];
 extern const luaL_Reg bind_clock[];
 extern const luaL_Reg bind_wallet[];
 extern const luaL_Reg bind_client[];
+extern const luaL_Reg bind_ledger[];
 extern const luaL_Reg bind_engine[];
 extern const luaL_Reg bind_x402[];
 extern const luaL_Reg bind_x402_answers[];
@@ -33,6 +34,7 @@ static const luaL_Reg *const tables[] = {
     bind_clock,
     bind_wallet,
     bind_client,
+    bind_ledger,
     bind_engine,
     bind_x402,
     bind_x402_answers,

@@ -108,8 +108,17 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
     f->purchase_name = spraay_text_copy(r->purchase, &ok);
     f->scope = spraay_text_copy(r->scope, &ok);
     f->step = spraay_text_copy(r->step, &ok);
+    f->reconcile = spraay_text_copy(r->reconcile, &ok);
+    f->label[SPRAAY_LABEL_METHOD] = spraay_text_copy(r->method, &ok);
+    f->label[SPRAAY_LABEL_ROUTE] = spraay_text_copy(r->route, &ok);
+    f->label[SPRAAY_LABEL_VERB] = spraay_text_copy(r->verb, &ok);
+    f->label[SPRAAY_LABEL_MODEL] = spraay_text_copy(r->model, &ok);
+    f->label[SPRAAY_LABEL_RUN] = spraay_text_copy(c->run, &ok);
+    f->label[SPRAAY_LABEL_STEP] = spraay_text_copy(r->step, &ok);
     if (!ok) return SPRAAY_NOMEM;
     f->again = r->again;
+    f->price_fixed = r->price_fixed;
+    spraay_buf_init(&f->name, 65536);
     f->external = r->external;
     f->wall_offset_s = r->wall_offset_s;
     f->boot_offset_s = r->boot_offset_s;
@@ -135,6 +144,8 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
         .may_pay = may_pay(c, f->origin),
         .insecure = insecure,
         .quote = r->quote,
+        .repay = r->repay,
+        .reconcile = r->reconcile != NULL,
         .ask = r->ask,
         .claims = r->cls != SPRAAY_CLASS_FREE && c->wallet != NULL,
         /* A name makes even a look one purchase: it is not looked for anew. */

@@ -17,18 +17,16 @@ static const char *const production_pay_to[] = {
 
 /* Hubs */
 
-spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine, spraay_ledger *ledger)
+spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine)
 {
     spraay_hub *h = calloc(1, sizeof *h);
 
     *out = NULL;
     if (h == NULL) {
         spraay_engine_free(engine);
-        spraay_ledger_free(ledger);
         return SPRAAY_NOMEM;
     }
     h->engine = engine;
-    h->ledger = ledger;
     h->refs = 1;
     *out = h;
     return SPRAAY_OK;
@@ -42,9 +40,75 @@ void spraay_hub_ref(spraay_hub *h)
 void spraay_hub_unref(spraay_hub *h)
 {
     if (h == NULL || --h->refs > 0) return;
+    while (h->ledgers != NULL) {
+        spraay_hub_ledger *l = h->ledgers;
+        h->ledgers = l->next;
+        spraay_engine_unwatch(h->engine, &l->watch);
+        spraay_ledger_unref(l->ledger);
+        free(l->path);
+        free(l);
+    }
     spraay_engine_free(h->engine);
-    spraay_ledger_free(h->ledger);
     free(h);
+}
+
+static void ledger_ready(void *ud)
+{
+    spraay_ledger *l = ((spraay_hub_ledger *)ud)->ledger;
+
+    (void)spraay_ledger_ref(l); /* what it wakes may let go of the hub */
+    spraay_ledger_drain(l);
+    spraay_ledger_unref(l);
+}
+
+/* Have the hub's engine wait for the ledger too. */
+static spraay_err attend(spraay_hub *h, spraay_hub_ledger *l)
+{
+    int fd = spraay_ledger_fd(l->ledger);
+
+    if (fd < 0) return SPRAAY_OK;
+    l->watch = (spraay_watch){ .fd = fd, .ready = ledger_ready, .ud = l };
+    return spraay_engine_watch(h->engine, &l->watch);
+}
+
+static spraay_err open_ledger(spraay_hub *h, spraay_hub_ledger *l)
+{
+    spraay_ledger *made = NULL;
+    spraay_err err = l->path[0] != '\0' ? spraay_ledger_durable(&made, l->path) : spraay_ledger_memory(&made);
+
+    if (err != SPRAAY_OK) return err;
+    spraay_engine_unwatch(h->engine, &l->watch);
+    spraay_ledger_unref(l->ledger);
+    l->ledger = made;
+    return attend(h, l);
+}
+
+spraay_err spraay_hub_get_ledger(spraay_ledger **out, spraay_hub *h, const char *path)
+{
+    spraay_hub_ledger *l = h->ledgers;
+    bool ok = true;
+    spraay_err err;
+
+    while (l != NULL && strcmp(l->path, path) != 0) l = l->next;
+    if (l == NULL) {
+        l = calloc(1, sizeof *l);
+        if (l == NULL) return SPRAAY_NOMEM;
+        l->path = spraay_text_copy(path, &ok);
+        err = ok ? open_ledger(h, l) : SPRAAY_NOMEM;
+        if (err != SPRAAY_OK) {
+            spraay_ledger_unref(l->ledger);
+            free(l->path);
+            free(l);
+            return err;
+        }
+        l->next = h->ledgers;
+        h->ledgers = l;
+    } else if (!spraay_ledger_usable(l->ledger)) {
+        err = open_ledger(h, l);
+        if (err != SPRAAY_OK) return err;
+    }
+    *out = l->ledger;
+    return SPRAAY_OK;
 }
 
 void spraay_hub_close(spraay_hub *h)
@@ -62,8 +126,13 @@ spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
     if (!spraay_engine_usable(h->engine)) spraay_hub_close(h);
     if (h->flights != NULL) return SPRAAY_STATE;
     spraay_engine_hold(engine);
+    for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) spraay_engine_unwatch(h->engine, &l->watch);
     spraay_engine_free(h->engine);
     h->engine = engine;
+    for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) {
+        spraay_err err = spraay_ledger_usable(l->ledger) ? attend(h, l) : SPRAAY_OK;
+        if (err != SPRAAY_OK) return err;
+    }
     return SPRAAY_OK;
 }
 
@@ -161,6 +230,7 @@ void spraay_client_unref(spraay_client *c)
     free(c->spill_dir);
     free(c->per_call);
     spraay_wallet_unref(c->wallet);
+    spraay_ledger_unref(c->ledger);
     spraay_hub_unref(c->hub);
     free(c);
 }
@@ -220,6 +290,13 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     c->refs = 1;
     c->hub = hub;
     spraay_hub_ref(hub);
+    err = spraay_hub_get_ledger(&c->ledger, hub, cfg->ledger ? cfg->ledger : "");
+    if (err != SPRAAY_OK) {
+        spraay_client_unref(c);
+        return err;
+    }
+    (void)spraay_ledger_ref(c->ledger);
+    err = SPRAAY_NOMEM;
     c->wallet = wallet ? spraay_wallet_ref(wallet) : NULL;
     c->production = cfg->production;
     c->gateway = spraay_text_copy(cfg->gateway, &ok);
@@ -263,7 +340,12 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     return SPRAAY_OK;
 }
 
-spraay_totals spraay_client_totals(spraay_client *c)
+spraay_ledger *spraay_client_ledger(spraay_client *c)
 {
-    return spraay_ledger_totals(c->hub->ledger, c->budget_scope);
+    return c->ledger;
+}
+
+const uint8_t *spraay_client_scope(const spraay_client *c)
+{
+    return c->budget_scope;
 }

@@ -20,8 +20,11 @@ typedef struct spraay_hub spraay_hub;
 typedef struct spraay_client spraay_client;
 typedef struct spraay_call spraay_call;
 
-/* Takes a reference of the engine and the ledger over. */
-SPRAAY_MUST_USE spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine, spraay_ledger *ledger);
+/* Takes a reference of the engine over. */
+SPRAAY_MUST_USE spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engine);
+/* The ledger of this path, "" for the memory of the process; borrowed. Made when it is asked for first, or
+ * when the one there was belongs to the parent of this process. SPRAAY_NOMEM, SPRAAY_IO, SPRAAY_STATE. */
+SPRAAY_MUST_USE spraay_err spraay_hub_get_ledger(spraay_ledger **out, spraay_hub *h, const char *path);
 void spraay_hub_ref(spraay_hub *h);
 void spraay_hub_unref(spraay_hub *h); /* NULL is accepted; flights hold references of their own */
 /* End all flights at once; what they had in the air stays unknown. */
@@ -51,6 +54,7 @@ typedef struct spraay_client_config {
     size_t n_assets;
     const spraay_rpc_url *rpc;
     size_t n_rpc;
+    const char *ledger;            /* path, or NULL for the memory of this process */
     const char *run, *scope;       /* ? */
     const spraay_client *previous; /* ? whose budget goes on: this one takes its place */
     int64_t connect_ms, idle_ms, total_ms;
@@ -67,7 +71,9 @@ typedef struct spraay_client_config {
 SPRAAY_MUST_USE spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub,
                                              const spraay_client_config *cfg, spraay_wallet *wallet);
 void spraay_client_unref(spraay_client *c);
-spraay_totals spraay_client_totals(spraay_client *c);
+/* For questions to the client's ledger about its own budget. */
+spraay_ledger *spraay_client_ledger(spraay_client *c);
+const uint8_t *spraay_client_scope(const spraay_client *c);
 
 typedef struct spraay_call_request {
     const char *method;
@@ -79,7 +85,11 @@ typedef struct spraay_call_request {
     const char *price, *max;  /* millionths of a dollar; NULL: none */
     const char *purchase;     /* the caller's own name for the intent; NULL */
     const char *scope, *step; /* NULL */
+    const char *reconcile;    /* id of a purchase whose fate is to be looked up: nothing is requested; NULL */
+    const char *verb, *model, *route; /* for the record; NULL */
     bool again, quote, ask, external;
+    bool price_fixed; /* a price accepted in the ledger does not overrule 'price' */
+    bool repay;       /* what is proven paid and lost is bought again */
     int64_t total_ms;      /* 0: the client's */
     size_t max_body;       /* 0: SPRAAY_BODY_MAX_BYTES */
     int64_t wall_offset_s; /* a caller's clock minus the system's */

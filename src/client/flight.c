@@ -16,7 +16,7 @@ spraay_now spraay_flight_now(const spraay_flight *f)
 
 spraay_moment flight_moment(const spraay_flight *f)
 {
-    return (spraay_moment){ spraay_wall_s() + f->wall_offset_s, spraay_mono_ms() + f->boot_offset_s * 1000 };
+    return (spraay_moment){ spraay_wall_s() + f->wall_offset_s, spraay_boot_ms() + f->boot_offset_s * 1000 };
 }
 
 void spraay_flight_ref(spraay_flight *f)
@@ -40,6 +40,9 @@ void spraay_flight_unref(spraay_flight *f)
     free(f->purchase_name);
     free(f->scope);
     free(f->step);
+    free(f->reconcile);
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) free(f->label[i]);
+    spraay_buf_wipe(&f->name);
     spraay_buf_wipe(&f->body);
     spraay_buf_wipe(&f->answer_headers);
     spraay_buf_wipe(&f->answer_body);
@@ -82,7 +85,10 @@ static void finish(spraay_flight *f)
 
     spraay_engine_timer_clear(f->engine, &f->timer);
     spraay_buf_wipe(&f->session.header); /* it will not be presented from here again */
+    flight_declined(f);
+    if (f->asked && f->op.kind == SPRAAY_OP_CLAIM) spraay_ledger_withdraw(f->client->ledger, &f->op);
     /* A result that a caller is about to take stays claimed until it is taken. */
+    f->landed = true;
     if (!kept || f->call == NULL) spraay_flight_release(f);
     flight_unlink(f);
 }
@@ -102,6 +108,7 @@ void spraay_flight_abandon(spraay_flight *f)
     f->transfer = NULL;
     spraay_engine_timer_clear(f->engine, &f->timer);
     flight_lose(f);
+    f->landed = true;
     spraay_flight_release(f);
     flight_unlink(f);
     spraay_flight_unref(f); /* NOLINT(clang-analyzer-unix.Malloc): it holds a reference of its own */
@@ -113,6 +120,7 @@ static bool advance(spraay_flight *f)
     switch (f->session.want) {
     case SPRAAY_WANT_CLAIM: return flight_claim(f);
     case SPRAAY_WANT_ANEW: return flight_claim_anew(f);
+    case SPRAAY_WANT_REPAY: return flight_renew(f);
     case SPRAAY_WANT_PROBE:
     case SPRAAY_WANT_PAY: return flight_request(f);
     case SPRAAY_WANT_APPROVAL: return false;
@@ -161,6 +169,7 @@ void spraay_flight_leave(spraay_flight *f, const char *kind, const char *code, c
                            .code = "abandoned",
                            .sentence = "the caller went away while it was sending" };
         f->in_air = false;
+        spraay_flight_release(f); /* before an equal call can ask for it */
         spraay_session_broke(&f->session, &b, now);
     } else {
         spraay_flight_release(f);

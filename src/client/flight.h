@@ -12,15 +12,24 @@
 
 typedef struct spraay_flight spraay_flight;
 
+/* A ledger of the hub, by its path; "" is the memory of the process. */
+typedef struct spraay_hub_ledger {
+    char *path;
+    spraay_ledger *ledger;
+    spraay_watch watch;
+    struct spraay_hub_ledger *next;
+} spraay_hub_ledger;
+
 struct spraay_hub {
     spraay_engine *engine;
-    spraay_ledger *ledger;
+    spraay_hub_ledger *ledgers;
     spraay_flight *flights;
     unsigned refs;
 };
 
 struct spraay_client {
     spraay_hub *hub;
+    spraay_ledger *ledger;
     spraay_wallet *wallet;
     spraay_policy policy; /* borrows from 'texts' */
     spraay_caps caps;
@@ -56,6 +65,7 @@ struct spraay_flight {
     spraay_session session;
     spraay_purchase *purchase; /* NULL until claimed, and on free requests */
     bool released;             /* the ledger knows that no call holds it */
+    bool landed, told_landed;  /* nothing of it is under way any more; and the ledger knows */
     bool external;             /* the caller moves the bytes */
     bool in_air;               /* external: the bytes are with the caller */
     bool shown;                /* the signer outside has what the session wants signed */
@@ -64,7 +74,8 @@ struct spraay_flight {
     spraay_op op;
     bool asked; /* 'op' is submitted and not yet consumed */
     spraay_claim claim;
-    unsigned occurrence; /* of an equal intent in a named run */
+    spraay_buf name;     /* what a named purchase's id is derived from; empty when unnamed */
+    unsigned occurrence; /* of an equal intent in a named run: none before this one */
 
     spraay_transfer *transfer;
     spraay_proof proof;
@@ -72,15 +83,16 @@ struct spraay_flight {
     spraay_timer timer;
 
     /* the request, owned */
-    char *method, *url, *origin, *price, *max, *purchase_name, *scope, *step;
+    char *method, *url, *origin, *price, *max, *purchase_name, *scope, *step, *reconcile;
+    char *label[SPRAAY_LABEL_COUNT];
     spraay_buf body;
     spraay_field *headers;
     size_t n_headers;
-    bool again;
+    bool again, price_fixed;
     size_t max_body;
     int64_t wall_offset_s, boot_offset_s;
     int64_t total_ms;
-    char fresh_id[SPRAAY_PURCHASE_ID + 1], named_id[SPRAAY_PURCHASE_ID + 1];
+    char fresh_id[SPRAAY_PURCHASE_ID + 1];
     uint8_t request_hash[32];
 
     /* the last answer */

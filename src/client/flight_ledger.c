@@ -11,9 +11,29 @@
 #include "codec/hex.h"
 #include "crypto/sha256.h"
 
+static void post(spraay_flight *f, spraay_purchase *p, spraay_op op)
+{
+    op.now = flight_moment(f);
+    op.purchase = p;
+    spraay_ledger_post(f->client->ledger, &op);
+}
+
+/* An operation is done that was not when it was submitted. */
 static void resumed(void *ud)
 {
-    spraay_flight_pump(ud);
+    spraay_flight *f = ud;
+
+    if (f->session.want == SPRAAY_WANT_NOTHING && f->asked) { /* the flight ended meanwhile */
+        f->asked = false;
+        if (f->op.kind == SPRAAY_OP_CLAIM && f->op.err == SPRAAY_OK) {
+            post(f, f->op.purchase,
+                 (spraay_op){ .kind = SPRAAY_OP_RELEASE, .landed = !f->op.purchase->flying });
+            spraay_purchase_unref(f->op.purchase);
+        }
+    } else {
+        spraay_flight_pump(f);
+    }
+    spraay_flight_unref(f); /* the operation's */
 }
 
 /* Submit once; true when done. The caller clears f->asked when it has read the outcome. */
@@ -25,7 +45,8 @@ static bool submit(spraay_flight *f, spraay_op_kind kind)
         f->op.wake = resumed;
         f->op.ud = f;
         f->asked = true;
-        spraay_ledger_submit(f->hub->ledger, &f->op);
+        spraay_ledger_submit(f->client->ledger, &f->op);
+        if (!f->op.done) spraay_flight_ref(f); /* until it is */
     }
     return f->op.done;
 }
@@ -44,61 +65,54 @@ static bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err)
 
 void flight_lose(spraay_flight *f)
 {
-    spraay_err err;
-
-    f->asked = false;
     if (f->purchase != NULL && f->purchase->state == SPRAAY_STATE_SENT)
-        (void)flight_note(f, SPRAAY_EVENT_LOSE, &err);
-    f->asked = false;
+        post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_LOSE });
+}
+
+void flight_sending(spraay_flight *f)
+{
+    post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SEND });
+}
+
+void flight_declined(spraay_flight *f)
+{
+    if (f->asked && f->op.kind == SPRAAY_OP_EVENT && f->op.event == SPRAAY_EVENT_ASK && !f->shown)
+        post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_DECLINE });
 }
 
 void spraay_flight_release(spraay_flight *f)
 {
-    if (f->purchase == NULL || f->released) return;
+    if (f->purchase == NULL || (f->released && (f->told_landed || !f->landed))) return;
     f->released = true;
-    f->op.purchase = f->purchase;
-    f->asked = false;
-    (void)submit(f, SPRAAY_OP_RELEASE);
-    f->asked = false;
+    f->told_landed = f->landed;
+    if (f->landed) f->purchase->flying = false;
+    post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE, .landed = f->landed });
 }
 
-/* The id of a named purchase into f->named_id, "" when it has no name. */
+/* What the id of a named purchase is derived from; empty when it has no name. */
 static spraay_err name_purchase(spraay_flight *f)
 {
     const spraay_client *c = f->client;
-    spraay_buf text;
-    uint8_t hash[32];
-    char hex[33], number[16];
-    const char *parts[6];
+    char hex[33];
+    const char *parts[5];
     size_t n = 0;
     spraay_err err = SPRAAY_OK;
 
-    f->named_id[0] = '\0';
+    spraay_buf_clear(&f->name);
     if (f->purchase_name != NULL) {
         parts[n++] = "purchase";
         parts[n++] = f->purchase_name;
         parts[n++] = f->origin;
     } else if (c->run != NULL) {
         spraay_hex_encode(hex, f->request_hash, 16);
-        (void)snprintf(number, sizeof number, "%u", f->occurrence);
         parts[n++] = "run";
         parts[n++] = c->run;
         parts[n++] = f->step ? f->step : "";
         parts[n++] = f->origin;
         parts[n++] = hex;
-        parts[n++] = number;
-    } else {
-        return SPRAAY_OK;
     }
-    spraay_buf_init(&text, 65536);
     for (size_t i = 0; i < n && err == SPRAAY_OK; i++)
-        err = spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]);
-    if (err == SPRAAY_OK) {
-        spraay_sha256(hash, text.d, text.n);
-        spraay_hex_encode(hex, hash, 16);
-        (void)snprintf(f->named_id, sizeof f->named_id, "pur_%s", hex);
-    }
-    spraay_buf_wipe(&text);
+        err = spraay_buf_printf(&f->name, "%zu:%s", strlen(parts[i]), parts[i]);
     return err;
 }
 
@@ -218,6 +232,88 @@ static void take_over(spraay_flight *f, spraay_flight *g)
     f->session.want = SPRAAY_WANT_NOTHING;
 }
 
+/* What a ledger in trouble means to a caller. */
+static void ledger_trouble(const spraay_op *op, const char **code, const char **hint)
+{
+    *code = "ledger_write";
+    *hint = "nothing is paid while the ledger cannot be written: see to the disk, or name another file with ledger =";
+    switch (op->trouble) {
+    case SPRAAY_TROUBLE_OPEN:
+        *code = "ledger_open";
+        *hint = "name a file that can be written with ledger =, or a folder with SPRAAY_STATE_DIR";
+        return;
+    case SPRAAY_TROUBLE_NETWORK_FS:
+        *code = "ledger_network_fs";
+        *hint = "name a file on a local disk with ledger =, or a folder with SPRAAY_STATE_DIR";
+        return;
+    case SPRAAY_TROUBLE_NEWER:
+        *code = "ledger_newer";
+        *hint = "use that release, or another file with ledger =";
+        return;
+    case SPRAAY_TROUBLE_CORRUPT:
+        *code = "ledger_corrupt";
+        *hint = "nothing is paid on its word: `spraay ledger verify` says what is wrong, `spraay ledger repair` keeps "
+                "what is sound";
+        return;
+    case SPRAAY_TROUBLE_BUSY:
+        *code = "ledger_busy";
+        *hint = "call again; if it lasts, another process holds the ledger without letting go";
+        return;
+    default: return;
+    }
+}
+
+/* The claim came to nothing; true when the session has been told. */
+static bool claim_trouble(spraay_flight *f)
+{
+    const spraay_op *op = &f->op;
+    char sentence[400];
+    const char *code, *hint;
+
+    if (op->err == SPRAAY_OK || op->err == SPRAAY_MISMATCH) return false;
+    if (op->trouble == SPRAAY_TROUBLE_ELSEWHERE) {
+        spraay_session_elsewhere(&f->session, spraay_flight_now(f));
+    } else if (op->trouble == SPRAAY_TROUBLE_RUN) {
+        (void)snprintf(sentence, sizeof sentence, "another live process runs under the name \"%.100s\"",
+                       f->claim.run ? f->claim.run : "");
+        spraay_session_unclaimed(&f->session, "usage", "run_live", sentence,
+                                 "wait until it has ended, or give this run another name");
+    } else if (op->err == SPRAAY_MISSING && f->reconcile != NULL) {
+        (void)snprintf(sentence, sizeof sentence, "the ledger knows no purchase %.60s", f->reconcile);
+        spraay_session_unclaimed(&f->session, "usage", "purchase_missing", sentence, "");
+    } else if (op->err == SPRAAY_BUSY) {
+        return false;
+    } else {
+        ledger_trouble(op, &code, &hint);
+        (void)snprintf(sentence, sizeof sentence, "the ledger could not open the purchase: %s",
+                       op->sentence[0] ? op->sentence : spraay_err_sentence(op->err));
+        spraay_session_unclaimed(&f->session, "ledger", code, sentence, hint);
+    }
+    return true;
+}
+
+/* A price that was accepted in the ledger stands in for the published one. */
+static void accept_price(spraay_flight *f)
+{
+    bool ok = true;
+    char *price;
+
+    if (f->op.price[0] == '\0' || f->price_fixed) return;
+    price = spraay_text_copy(f->op.price, &ok);
+    if (price == NULL) return; /* then the published price is asked for, which is stricter */
+    free(f->price);
+    f->price = price;
+    f->session.policy.published = price;
+}
+
+/* The nonce: of what was signed, when something was. Another wallet of the same payer may mark otherwise. */
+static spraay_err mark_of(const spraay_flight *f, const spraay_purchase *p, uint8_t mark[32])
+{
+    if (!p->fixed) return spraay_wallet_mark(f->client->wallet, mark, f->origin, p->id, p->epoch);
+    memcpy(mark, p->mark32, 32);
+    return SPRAAY_OK;
+}
+
 static void claimed(spraay_flight *f, spraay_err err)
 {
     spraay_purchase *p = f->op.purchase;
@@ -227,66 +323,64 @@ static void claimed(spraay_flight *f, spraay_err err)
 
     assert(err != SPRAAY_OK || p != NULL);
     if (err == SPRAAY_OK) {
+        p->flying = true;
         f->purchase = p;
-        f->released = false;
+        f->released = f->told_landed = false;
         past = past_of(p, amount);
         if (f->call != NULL) memcpy(f->call->id, p->id, sizeof f->call->id);
         f->session.cfg.payment_id = p->id;
-        /* Another wallet of the same payer may mark otherwise: what was signed once is what counts. */
-        if (p->fixed)
-            memcpy(mark, p->mark32, sizeof mark);
-        else
-            err = spraay_wallet_mark(f->client->wallet, mark, f->origin, p->id, p->epoch);
+        accept_price(f);
+        err = mark_of(f, p, mark);
     }
     spraay_session_claimed(&f->session, err, &past, mark, spraay_flight_now(f));
     f->session.past.amount = NULL; /* 'amount' was ours */
 }
 
+static spraay_err prepare_claim(spraay_flight *f)
+{
+    spraay_claim *c = &f->claim;
+    spraay_err err = intent_key(f, c->key);
+
+    if (err == SPRAAY_OK) err = name_purchase(f);
+    if (err == SPRAAY_OK)
+        err = spraay_ledger_know(f->client->ledger, spraay_wallet_address(f->client->wallet),
+                                 spraay_wallet_auth_key(f->client->wallet));
+    if (err != SPRAAY_OK) return err;
+    memcpy(c->request, f->request_hash, 32);
+    c->by_id = f->reconcile;
+    c->name = spraay_buf_slice(&f->name);
+    c->in_run = f->client->run != NULL && f->purchase_name == NULL;
+    c->from = f->occurrence;
+    c->run = f->client->run;
+    c->fresh_id = f->fresh_id;
+    c->payer = spraay_wallet_address(f->client->wallet);
+    c->origin = f->origin;
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) c->label[i] = f->label[i];
+    c->again = f->again;
+    f->op.claim = c;
+    f->op.purchase = NULL;
+    return SPRAAY_OK;
+}
+
 bool flight_claim(spraay_flight *f)
 {
-    bool in_run = f->client->run != NULL && f->purchase_name == NULL;
-    spraay_purchase *p;
     spraay_flight *g;
 
     if (!f->asked) {
-        spraay_err err = intent_key(f, f->claim.key);
-        if (err == SPRAAY_OK) err = name_purchase(f);
+        spraay_err err = prepare_claim(f);
         if (err != SPRAAY_OK) {
             claimed(f, err);
             return true;
         }
-        memcpy(f->claim.request, f->request_hash, 32);
-        f->claim.named_id = f->named_id[0] ? f->named_id : NULL;
-        f->claim.fresh_id = f->fresh_id;
-        f->claim.payer = spraay_wallet_address(f->client->wallet);
-        f->claim.origin = f->origin;
-
-        f->claim.again = f->again;
-        f->op.claim = &f->claim;
-        f->op.purchase = NULL;
     }
     if (!submit(f, SPRAAY_OP_CLAIM)) return false;
     f->asked = false;
-    p = f->op.purchase;
-    assert(f->op.err != SPRAAY_OK || p != NULL);
-    if (in_run &&
-        f->op.err == SPRAAY_BUSY) { /* an equal call of this run is in flight: the next occurrence */
-        f->occurrence++;
-        return true;
-    }
-    if (in_run && f->op.err == SPRAAY_OK && p->state == SPRAAY_STATE_TAKEN) { /* handed out in this process */
-        f->purchase = p;
-        f->released = false;
-        spraay_flight_release(f);
-        f->purchase = NULL;
-        spraay_purchase_unref(p);
-        f->occurrence++;
-        return true;
-    }
+    if (claim_trouble(f)) return true;
+    f->occurrence = f->op.occurrence;
     if (f->op.err == SPRAAY_OK && f->op.adopted) {
-        g = flight_of(f->hub, p, f);
+        g = flight_of(f->hub, f->op.purchase, f);
         if (g != NULL) {
-            spraay_purchase_unref(p);
+            spraay_purchase_unref(f->op.purchase);
             take_over(f, g);
             return true;
         }
@@ -301,15 +395,28 @@ bool flight_claim_anew(spraay_flight *f)
     spraay_err err;
 
     if (f->purchase != NULL) {
-        if (f->purchase->state != SPRAAY_STATE_PAID_LOST && !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err))
+        bool noting = f->asked; /* the state moves on before we hear of it */
+        if ((noting || f->purchase->state != SPRAAY_STATE_PAID_LOST) &&
+            !flight_note(f, SPRAAY_EVENT_PROVE_USED, &err))
             return false;
-        f->purchase->booked = true;
-        spraay_flight_release(f);
+        f->purchase->flying = false;
+        post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE, .book = true, .landed = true });
         spraay_purchase_unref(f->purchase);
         f->purchase = NULL;
         f->occurrence++; /* in a named run this one's place is taken */
     }
     return flight_claim(f);
+}
+
+bool flight_renew(spraay_flight *f)
+{
+    uint8_t mark[32] = { 0 };
+    spraay_err err;
+
+    if (!flight_note(f, SPRAAY_EVENT_REPAY, &err)) return false;
+    if (err == SPRAAY_OK) err = mark_of(f, f->purchase, mark);
+    spraay_session_renewed(&f->session, err, mark, spraay_flight_now(f));
+    return true;
 }
 
 static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, const char **kind,
@@ -333,7 +440,7 @@ static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, co
     case SPRAAY_CAP_PAY_TO:
         *kind = "policy";
         *code = "pay_to";
-        *hint = "if the change is right, name the new receiver in pay_to = { … }";
+        *hint = "if the change is right, name the new receiver in pay_to = { … }, or with `spraay ledger trust`";
         (void)snprintf(sentence, size, "%s asks to be paid at %s, and was paid at %s before", f->origin,
                        f->session.choice.entry->pay_to, r->pinned);
         return;
@@ -357,10 +464,10 @@ bool flight_reserve(spraay_flight *f)
         f->former = NULL;
         f->op.purchase = f->purchase;
         f->op.amount = strtoull(f->session.micro, NULL, 10);
-        f->op.budget_scope = f->client->budget_scope;
-        f->op.network = f->session.choice.entry->network;
-        f->op.pay_to = f->session.choice.entry->pay_to;
-        f->op.caps = &f->client->caps;
+        memcpy(f->op.budget_scope, f->client->budget_scope, sizeof f->op.budget_scope);
+        (void)snprintf(f->op.network, sizeof f->op.network, "%s", f->session.choice.entry->network);
+        (void)snprintf(f->op.pay_to, sizeof f->op.pay_to, "%s", f->session.choice.entry->pay_to);
+        f->op.caps = f->client->caps;
         f->op.pin = !f->client->production && f->client->n_pay_to == 0;
     }
     if (!submit(f, SPRAAY_OP_RESERVE)) return false;
@@ -371,8 +478,11 @@ bool flight_reserve(spraay_flight *f)
         return true;
     }
     (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s",
-                   spraay_err_sentence(f->op.err));
-    if (f->op.err == SPRAAY_REFUSED) cap_sentence(f, sentence, sizeof sentence, &kind, &code, &hint);
+                   f->op.sentence[0] ? f->op.sentence : spraay_err_sentence(f->op.err));
+    if (f->op.err == SPRAAY_REFUSED)
+        cap_sentence(f, sentence, sizeof sentence, &kind, &code, &hint);
+    else
+        ledger_trouble(&f->op, &code, &hint);
     spraay_session_reserved(&f->session, false, kind, code, sentence, hint, now);
     return true;
 }
@@ -499,30 +609,19 @@ static void fill_record(spraay_flight *f)
 
 bool flight_take_note(spraay_flight *f)
 {
-    spraay_event event = wish(f);
+    spraay_event event = f->asked ? f->op.event : wish(f); /* the state moves on before we hear of it */
     spraay_err err = SPRAAY_OK;
 
     if (!f->asked) fill_record(f);
     if (event != SPRAAY_EVENT_COUNT && !flight_note(f, event, &err)) return false;
-    if (f->session.want == SPRAAY_WANT_VOID || f->session.want == SPRAAY_WANT_UNSEND) {
-        if (f->session.want == SPRAAY_WANT_VOID) f->purchase->sends = 0;
-        if (f->purchase->state == SPRAAY_STATE_RESERVED && !f->purchase->voided)
-            f->purchase->valid_before = f->purchase->dies_mono_ms = 0;
-    }
     spraay_session_noted(&f->session, err, spraay_flight_now(f));
     return true;
 }
 
 void spraay_flight_take(spraay_flight *f)
 {
-    spraay_err err;
-
     if (f->purchase == NULL || f->released) return;
-    if (f->purchase->state == SPRAAY_STATE_DELIVERED) (void)flight_note(f, SPRAAY_EVENT_TAKE, &err);
+    if (f->purchase->state == SPRAAY_STATE_DELIVERED || f->purchase->state == SPRAAY_STATE_TAKEN)
+        post(f, f->purchase, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_TAKE });
     spraay_flight_release(f);
-}
-
-bool flight_sending(spraay_flight *f, spraay_err *err)
-{
-    return flight_note(f, SPRAAY_EVENT_SEND, err);
 }

@@ -15,12 +15,15 @@ void flight_unlink(spraay_flight *f);
 /* flight_ledger.c */
 bool flight_claim(spraay_flight *f);
 bool flight_claim_anew(spraay_flight *f);
+bool flight_renew(spraay_flight *f); /* another nonce for what was lost */
 bool flight_reserve(spraay_flight *f);
 bool flight_sign(spraay_flight *f);
 bool flight_record(spraay_flight *f);
 bool flight_take_note(spraay_flight *f);
-void flight_lose(spraay_flight *f); /* what was sent has no answer; no waiting for the record */
-bool flight_sending(spraay_flight *f, spraay_err *err); /* false: not yet written down */
+/* Notes that are not waited for. */
+void flight_lose(spraay_flight *f);     /* what was sent has no answer */
+void flight_sending(spraay_flight *f);  /* the paid request goes to the transport */
+void flight_declined(spraay_flight *f); /* the signer outside never saw what it was to sign */
 
 /* flight_wire.c */
 bool flight_request(spraay_flight *f);

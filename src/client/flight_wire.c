@@ -186,22 +186,13 @@ static void launch(spraay_flight *f, bool paid)
 bool flight_request(spraay_flight *f)
 {
     bool paid = f->session.want == SPRAAY_WANT_PAY;
-    spraay_err err;
 
     if (f->transfer != NULL || f->in_air) return false;
-    if (paid) {
-        if (!flight_sending(f, &err)) return false;
-        if (err != SPRAAY_OK) {
-            spraay_break b = {
-                .sent = false, .code = "ledger_write", .sentence = spraay_err_sentence(err), .permanent = true
-            };
-            spraay_session_sending(&f->session, spraay_flight_now(f));
-            spraay_session_broke(&f->session, &b, spraay_flight_now(f));
-            return true;
-        }
+    if (paid) { /* the authorization is on record; that it leaves now is noted without waiting */
         spraay_session_sending(&f->session, spraay_flight_now(f));
         f->purchase->sends = f->session.sends;
         f->purchase->sent_at = f->session.sent_at_s;
+        flight_sending(f);
     }
     if (f->external) {
         f->in_air = true;

@@ -26,6 +26,7 @@ struct spraay_wallet {
     spraay_secret *key;         /* 32 bytes; NULL when elsewhere or closed */
     spraay_secp_signer *signer; /* holds no secret; there while the key is */
     spraay_secret *marker;      /* 32 bytes: the HMAC key of purchase marks */
+    spraay_secret *auth;        /* 32 bytes: the key of ledger records */
     bool outside;
     unsigned refs;
 };
@@ -44,6 +45,7 @@ static void wallet_free(spraay_wallet *w)
     if (w == NULL) return;
     spraay_wallet_close(w);
     spraay_secret_free(w->marker);
+    spraay_secret_free(w->auth);
     free(w);
 }
 
@@ -54,15 +56,26 @@ static spraay_wallet *blank(const char *source)
     w->refs = 1;
     w->source = source;
     w->marker = spraay_secret_new(32);
-    if (w->marker != NULL) return w;
-    free(w);
+    w->auth = spraay_secret_new(32);
+    if (w->marker != NULL && w->auth != NULL) return w;
+    wallet_free(w);
     return NULL;
+}
+
+/* Purchases are marked, and their records authenticated, with keys of their own. */
+static spraay_err derive(spraay_wallet *w, const void *secret, size_t n)
+{
+    static const char nonce[] = "spraay nonce v1", ledger[] = "spraay ledger v1";
+    spraay_err err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, secret, n, NULL, 0, nonce,
+                                        sizeof nonce - 1);
+
+    if (err != SPRAAY_OK) return err;
+    return spraay_hkdf_sha256(spraay_secret_bytes(w->auth), 32, secret, n, NULL, 0, ledger, sizeof ledger - 1);
 }
 
 /* Takes the key over in all cases. */
 static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *source)
 {
-    static const char label[] = "spraay nonce v1";
     spraay_wallet *w = blank(source);
     uint8_t pub[65], address[20];
     spraay_err err = SPRAAY_NOMEM;
@@ -74,9 +87,7 @@ static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *
     w->key = key;
     err = spraay_secp_pubkey(pub, NULL, spraay_secret_bytes(key));
     if (err == SPRAAY_OK) err = spraay_secp_signer_new(&w->signer, spraay_secret_bytes(key));
-    if (err == SPRAAY_OK)
-        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, spraay_secret_bytes(key), 32, NULL, 0,
-                                 label, sizeof label - 1);
+    if (err == SPRAAY_OK) err = derive(w, spraay_secret_bytes(key), 32);
     if (err != SPRAAY_OK) {
         wallet_free(w);
         return err;
@@ -217,8 +228,7 @@ spraay_err spraay_wallet_random(spraay_wallet **out, char why[SPRAAY_WALLET_WHY]
 spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spraay_slice nonce_secret,
                                  char why[SPRAAY_WALLET_WHY])
 {
-    static const char label[] = "spraay nonce v1";
-    uint8_t addr[20];
+    uint8_t addr[20], random[32];
     spraay_wallet *w;
     spraay_err err = spraay_evm_address_parse(addr, address.p, address.n, SPRAAY_EVM_CHECKSUM);
 
@@ -236,11 +246,13 @@ spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spra
     if (w == NULL) return SPRAAY_NOMEM;
     w->outside = true;
     spraay_evm_address_format(w->address, addr);
-    if (nonce_secret.n > 0)
-        err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, nonce_secret.p, nonce_secret.n, NULL, 0,
-                                 label, sizeof label - 1);
-    else
-        err = spraay_random(spraay_secret_bytes(w->marker), 32);
+    if (nonce_secret.n > 0) {
+        err = derive(w, nonce_secret.p, nonce_secret.n);
+    } else {
+        err = spraay_random(random, sizeof random);
+        if (err == SPRAAY_OK) err = derive(w, random, sizeof random);
+        spraay_memwipe(random, sizeof random);
+    }
     if (err != SPRAAY_OK) {
         explain(why, "the signer's marking secret could not be made: %s", spraay_err_sentence(err));
         wallet_free(w);
@@ -287,6 +299,11 @@ bool spraay_wallet_is_outside(const spraay_wallet *w)
 bool spraay_wallet_is_throwaway(const spraay_wallet *w)
 {
     return strcmp(w->source, "random") == 0;
+}
+
+const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w)
+{
+    return spraay_secret_bytes(w->auth);
 }
 
 spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32])

@@ -52,6 +52,10 @@ const char *spraay_wallet_source(const spraay_wallet *w);  /* "env", "file", "ra
 bool spraay_wallet_is_outside(const spraay_wallet *w);
 bool spraay_wallet_is_throwaway(const spraay_wallet *w);
 
+/* The key that authenticates this payer's records in a ledger: 32 bytes, the wallet's, as long as it lives.
+ * Derived from the private key, or from the marking secret where that is elsewhere. */
+const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w);
+
 /* Sign a digest. SPRAAY_STATE when closed or the key is elsewhere. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65],
                                               const uint8_t digest32[32]);

@@ -13,4 +13,8 @@ int64_t spraay_wall_s(void);
 /* Milliseconds since some fixed moment in the past; never goes backwards. */
 int64_t spraay_mono_ms(void);
 
+/* The same with the time that the machine slept: what both clocks of a moment agree on cannot be undone by
+ * setting one of them. */
+int64_t spraay_boot_ms(void);
+
 #endif

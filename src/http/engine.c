@@ -46,6 +46,7 @@ struct spraay_engine {
     struct shard shard[SPRAAY_ENGINE_SHARDS];
     struct list list[TRANSFER_DONE]; /* by state; a DONE transfer is in none */
     spraay_timers timers;
+    spraay_watch *watches;
 };
 
 /* ---- once per process ---- */
@@ -309,6 +310,11 @@ static void own_event(spraay_engine *e, int fd)
 {
     uint64_t count;
 
+    for (spraay_watch *w = e->watches; w != NULL; w = w->next) {
+        if (w->fd != fd) continue;
+        w->fired = true; /* to be read by whose it is */
+        return;
+    }
     if (fd == e->timerfd) e->timer_set_ms = SPRAAY_NEVER;
     (void)!read(fd, &count, sizeof count); /* empty is fine */
 }
@@ -347,6 +353,22 @@ static void fire_timers(spraay_engine *e)
     while (!e->closed && (t = spraay_timers_take_due(&e->timers, e->now_ms)) != NULL) t->fire(t->ud);
 }
 
+/* A watcher may end itself or others from within. */
+static void call_watchers(spraay_engine *e)
+{
+    spraay_watch *w = e->watches;
+
+    while (w != NULL) {
+        if (!w->fired) {
+            w = w->next;
+            continue;
+        }
+        w->fired = false;
+        w->ready(w->ud);
+        w = e->watches;
+    }
+}
+
 /* Call back for what is finished now. What finishes from within a callback waits for the next
  * step, so a callback that starts what fails at once cannot hold the step forever. */
 static size_t deliver(spraay_engine *e)
@@ -379,6 +401,7 @@ spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t *n_do
 
     e->stepping = true;
     act_on_network(e, ev, n);
+    call_watchers(e);
     fire_timers(e);
     size_t done = deliver(e);
     e->stepping = false;
@@ -464,6 +487,7 @@ void spraay_engine_close(spraay_engine *e)
     for (int state = TRANSFER_QUEUED; state < TRANSFER_DONE; state++)
         while (e->list[state].first != NULL) stop_transfer(e->list[state].first, foreign);
     while (e->timers.first != NULL) spraay_timers_clear(&e->timers, e->timers.first);
+    e->watches = NULL;
 
     if (!foreign) {
         spraay_sigpipe_hold(&held);
@@ -493,6 +517,27 @@ int64_t spraay_engine_timeout_ms(const spraay_engine *e)
 size_t spraay_engine_pending(const spraay_engine *e)
 {
     return e->list[TRANSFER_QUEUED].n + e->list[TRANSFER_ACTIVE].n + e->list[TRANSFER_FINISHED].n;
+}
+
+spraay_err spraay_engine_watch(spraay_engine *e, spraay_watch *w)
+{
+    if (!spraay_engine_usable(e)) return SPRAAY_STATE;
+    if (!watch(e, w->fd)) return SPRAAY_IO;
+    w->fired = false;
+    w->next = e->watches;
+    e->watches = w;
+    return SPRAAY_OK;
+}
+
+void spraay_engine_unwatch(spraay_engine *e, spraay_watch *w)
+{
+    for (spraay_watch **at = &e->watches; *at != NULL; at = &(*at)->next) {
+        if (*at != w) continue;
+        *at = w->next;
+        /* A forked child has no say in what its parent's descriptor waits for. */
+        if (spraay_engine_usable(e)) (void)epoll_ctl(e->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+        return;
+    }
 }
 
 void spraay_engine_wake(spraay_engine *e)

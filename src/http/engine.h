@@ -98,6 +98,21 @@ SPRAAY_MUST_USE spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_
 /* End a wait in step, or make the next one not wait. Safe from any thread. */
 void spraay_engine_wake(spraay_engine *e);
 
+/* A descriptor of somebody else's that the engine waits for too. Whenever it is readable, 'ready' is called
+ * at the end of a step, and has to make it unreadable. The caller's struct, alive while it is watched; the
+ * engine lets go of it when it closes. */
+typedef struct spraay_watch {
+    int fd;
+    void (*ready)(void *ud);
+    void *ud;
+    bool fired; /* the engine's */
+    struct spraay_watch *next;
+} spraay_watch;
+
+/* Returns SPRAAY_OK, SPRAAY_STATE or SPRAAY_IO. */
+SPRAAY_MUST_USE spraay_err spraay_engine_watch(spraay_engine *e, spraay_watch *w);
+void spraay_engine_unwatch(spraay_engine *e, spraay_watch *w); /* of one that is not watched: nothing */
+
 /* ---- transfers ------------------------------------------------------------------------------ */
 
 /* Begin a transfer. Whatever goes wrong on the network is reported through the transfer, in a

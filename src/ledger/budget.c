@@ -15,8 +15,7 @@ void spraay_budget_wipe(spraay_budget *b)
     memset(b, 0, sizeof *b);
 }
 
-/* Never wraps: a sum that does not fit is larger than any cap. */
-static uint64_t plus(uint64_t a, uint64_t b)
+uint64_t spraay_money_plus(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
@@ -28,19 +27,24 @@ bool spraay_budget_within_day(spraay_moment at, spraay_moment now)
     return (wall >= -AHEAD_S && wall < DAY_S) || now.mono_ms - at.mono_ms < (int64_t)DAY_S * 1000;
 }
 
+bool spraay_budget_is_ahead(spraay_moment at, spraay_moment now)
+{
+    return at.wall_s > now.wall_s + AHEAD_S;
+}
+
 spraay_moment spraay_budget_death(const spraay_purchase *p)
 {
     return (spraay_moment){ p->valid_before, p->dies_mono_ms };
 }
 
-static bool is_spent(spraay_state s)
+bool spraay_budget_is_spent(spraay_state s)
 {
     return s == SPRAAY_STATE_PAID_LOST || s == SPRAAY_STATE_DELIVERED || s == SPRAAY_STATE_TAKEN;
 }
 
 bool spraay_budget_counts(const spraay_purchase *p)
 {
-    return p->reserved || spraay_state_is_open(p->state) || is_spent(p->state);
+    return p->reserved || spraay_state_is_open(p->state) || spraay_budget_is_spent(p->state);
 }
 
 static bool counts_today(const spraay_purchase *p, spraay_moment now)
@@ -48,7 +52,7 @@ static bool counts_today(const spraay_purchase *p, spraay_moment now)
     if (!spraay_budget_counts(p)) return false;
     if (p->reserved) return true;
     /* Unproven money is spent when it expires. */
-    return spraay_budget_within_day(is_spent(p->state) ? p->spent : spraay_budget_death(p), now);
+    return spraay_budget_within_day(spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p), now);
 }
 
 static bool same_scope(const uint8_t a[32], const uint8_t b[32])
@@ -68,7 +72,7 @@ static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of
         if (f->at.wall_s != at.wall_s && !old) continue;
         if (old && spraay_budget_within_day(at, now)) continue;
         if (strcmp(f->origin, of) != 0) continue;
-        f->amount = plus(f->amount, amount);
+        f->amount = spraay_money_plus(f->amount, amount);
         if (at.mono_ms > f->at.mono_ms && !old) f->at.mono_ms = at.mono_ms;
         return SPRAAY_OK;
     }
@@ -91,7 +95,7 @@ static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of
 spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now)
 {
     static const uint8_t nobody[32] = { 0 };
-    spraay_moment at = is_spent(p->state) ? p->spent : now;
+    spraay_moment at = spraay_budget_is_spent(p->state) ? p->spent : now;
     spraay_err err = SPRAAY_OK;
 
     if (p->amount == 0) return SPRAAY_OK;
@@ -110,38 +114,45 @@ spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_momen
 static spraay_err judge(spraay_cap_kind kind, uint64_t limit, uint64_t committed, uint64_t amount,
                         spraay_cap_refusal *why)
 {
-    if (limit == SPRAAY_NO_CAP || plus(committed, amount) <= limit) return SPRAAY_OK;
+    if (limit == SPRAAY_NO_CAP || spraay_money_plus(committed, amount) <= limit) return SPRAAY_OK;
     *why = (spraay_cap_refusal){ .kind = kind, .limit = limit, .committed = committed, .wanted = amount };
     return SPRAAY_REFUSED;
 }
 
-spraay_err spraay_budget_check(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
-                               const spraay_purchase *p, const uint8_t scope[32], uint64_t share,
-                               uint64_t amount, const spraay_caps *caps, spraay_moment now,
-                               spraay_cap_refusal *why)
+spraay_err spraay_sums_judge(const spraay_sums *s, spraay_reservation r, const spraay_caps *caps,
+                             spraay_cap_refusal *why)
 {
-    uint64_t budget = 0, day = 0, host = 0;
-    spraay_err err;
+    spraay_err err = judge(SPRAAY_CAP_BUDGET, caps->budget, s->budget, r.share, why);
 
-    for (size_t i = 0; i < n; i++) {
-        const spraay_purchase *r = rows[i];
-        bool today = counts_today(r, now);
-        if (r == p) continue; /* its own amount is the question */
-        if (spraay_budget_counts(r)) budget = plus(budget, spraay_purchase_share(r, scope));
-        if (today) day = plus(day, r->amount);
-        if (today && strcmp(r->origin, p->origin) == 0) host = plus(host, r->amount);
-    }
+    if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_DAY, caps->per_day, s->day, r.amount, why);
+    if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_HOST, caps->per_host, s->host, r.amount, why);
+    return err;
+}
+
+void spraay_sums_add(spraay_sums *s, const spraay_purchase *r, const uint8_t scope[32], const char *origin,
+                     spraay_moment now)
+{
+    if (spraay_budget_counts(r)) s->budget = spraay_money_plus(s->budget, spraay_purchase_share(r, scope));
+    if (!counts_today(r, now)) return;
+    s->day = spraay_money_plus(s->day, r->amount);
+    if (strcmp(r->origin, origin) == 0) s->host = spraay_money_plus(s->host, r->amount);
+}
+
+spraay_sums spraay_budget_sums(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
+                               const spraay_purchase *p, const uint8_t scope[32], spraay_moment now)
+{
+    spraay_sums s = { 0, 0, 0 };
+
+    for (size_t i = 0; i < n; i++)
+        if (rows[i] != p) spraay_sums_add(&s, rows[i], scope, p->origin, now);
     for (size_t i = 0; i < b->n; i++) {
         const spraay_fold *f = &b->folds[i];
         bool today = f->origin[0] != '\0' && spraay_budget_within_day(f->at, now);
-        if (same_scope(f->scope, scope)) budget = plus(budget, f->amount);
-        if (today) day = plus(day, f->amount);
-        if (today && strcmp(f->origin, p->origin) == 0) host = plus(host, f->amount);
+        if (same_scope(f->scope, scope)) s.budget = spraay_money_plus(s.budget, f->amount);
+        if (today) s.day = spraay_money_plus(s.day, f->amount);
+        if (today && strcmp(f->origin, p->origin) == 0) s.host = spraay_money_plus(s.host, f->amount);
     }
-    err = judge(SPRAAY_CAP_BUDGET, caps->budget, budget, share, why);
-    if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_DAY, caps->per_day, day, amount, why);
-    if (err == SPRAAY_OK) err = judge(SPRAAY_CAP_PER_HOST, caps->per_host, host, amount, why);
-    return err;
+    return s;
 }
 
 spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *const *rows, size_t n,
@@ -151,12 +162,12 @@ spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *cons
 
     for (size_t i = 0; i < n; i++) {
         uint64_t share = spraay_budget_counts(rows[i]) ? spraay_purchase_share(rows[i], scope) : 0;
-        if (is_spent(rows[i]->state))
-            t.settled = plus(t.settled, share);
+        if (spraay_budget_is_spent(rows[i]->state))
+            t.settled = spraay_money_plus(t.settled, share);
         else
-            t.open = plus(t.open, share);
+            t.open = spraay_money_plus(t.open, share);
     }
     for (size_t i = 0; i < b->n; i++)
-        if (same_scope(b->folds[i].scope, scope)) t.settled = plus(t.settled, b->folds[i].amount);
+        if (same_scope(b->folds[i].scope, scope)) t.settled = spraay_money_plus(t.settled, b->folds[i].amount);
     return t;
 }

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "ledger/budget.h"
+#include "ledger/query.h"
+#include "ledger/rules.h"
 #include "x402/network.h"
 
-#define HOLD_S      3600 /* an unproven purchase is continued by equal calls until this long after expiry */
 #define SWEEP_EVERY 64   /* claims between two looks for rows that can go */
 
 /* Who this gateway had paid before; tentative until a settlement confirms it. */
@@ -70,18 +71,11 @@ static void retire_at(memory *m, size_t i, spraay_moment now)
     drop_at(m, i);
 }
 
-/* Until both clocks agree that an hour has passed since its death: one of them may have been set. */
-static bool held(const spraay_purchase *p, spraay_moment now)
-{
-    return p->named || now.wall_s <= p->valid_before + HOLD_S ||
-           now.mono_ms <= p->dies_mono_ms + (int64_t)HOLD_S * 1000;
-}
-
 static void sweep(memory *m, spraay_moment now)
 {
     for (size_t i = m->n; i > 0; i--) {
         const spraay_purchase *p = m->rows[i - 1];
-        if (p->claimed || held(p, now)) continue;
+        if (p->claimed || spraay_rules_held(p, now)) continue;
         /* Unproven money keeps its row for its day, so that the window sees it leave in time. */
         if (spraay_state_is_open(p->state) && spraay_budget_within_day(spraay_budget_death(p), now)) continue;
         retire_at(m, i - 1, now);
@@ -107,8 +101,8 @@ static spraay_err add_pin(memory *m, const spraay_purchase *p, const spraay_op *
         return SPRAAY_NOMEM;
     }
     memcpy(k->origin, p->origin, strlen(p->origin) + 1);
-    strncpy(k->network, op->network, sizeof k->network - 1);
-    strncpy(k->pay_to, op->pay_to, sizeof k->pay_to - 1);
+    memcpy(k->network, op->network, sizeof k->network);
+    memcpy(k->pay_to, op->pay_to, sizeof k->pay_to);
     memcpy(k->by, p->id, sizeof k->by);
     k->next = m->pins;
     m->pins = k;
@@ -160,14 +154,6 @@ static void confirm_pin(memory *m, const spraay_purchase *p)
 
 /* Operations */
 
-/* An equal call continues these; INTENT and RESERVED belong to a call in flight, TAKEN is history. */
-static bool adoptable(const spraay_purchase *p)
-{
-    return !p->claimed && !p->booked &&
-           (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
-            p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
-}
-
 static void adopt(spraay_op *op, spraay_purchase *p)
 {
     p->claimed = true;
@@ -175,11 +161,11 @@ static void adopt(spraay_op *op, spraay_purchase *p)
     op->purchase = spraay_purchase_ref(p);
 }
 
-static void begin(memory *m, spraay_op *op)
+static void begin(memory *m, spraay_op *op, const char *id)
 {
     const spraay_claim *c = op->claim;
-    const char *id = c->named_id ? c->named_id : c->fresh_id;
     spraay_purchase *p = spraay_purchase_new();
+    bool ok = true;
 
     op->err = SPRAAY_NOMEM;
     if (p == NULL) return;
@@ -187,12 +173,13 @@ static void begin(memory *m, spraay_op *op)
     memcpy(p->key, c->key, 32);
     memcpy(p->request, c->request, 32);
     strncpy(p->payer, c->payer, sizeof p->payer - 1);
-    p->named = c->named_id != NULL;
+    p->named = c->name.n > 0;
     p->claimed = true;
+    p->created = op->now.wall_s;
     p->state = spraay_state_next(SPRAAY_STATE_NONE, SPRAAY_EVENT_CLAIM);
-    p->origin = malloc(strlen(c->origin) + 1);
-    if (p->origin != NULL) memcpy(p->origin, c->origin, strlen(c->origin) + 1);
-    if (p->origin != NULL && add(m, p) == SPRAAY_OK) {
+    p->origin = spraay_text_copy(c->origin, &ok);
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) p->label[i] = spraay_text_copy(c->label[i], &ok);
+    if (ok && add(m, p) == SPRAAY_OK) {
         op->purchase = p; /* transferred */
         op->err = SPRAAY_OK;
         return;
@@ -200,43 +187,96 @@ static void begin(memory *m, spraay_op *op)
     spraay_purchase_unref(p);
 }
 
+static spraay_purchase *find(memory *m, const char *id)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (strcmp(m->rows[i]->id, id) == 0) return m->rows[i];
+    return NULL;
+}
+
+static void claim_named(memory *m, spraay_op *op)
+{
+    const spraay_claim *c = op->claim;
+    char id[SPRAAY_PURCHASE_ID + 1];
+
+    for (op->occurrence = c->from;; op->occurrence++) {
+        spraay_purchase *p;
+
+        spraay_claim_id(id, c, op->occurrence);
+        p = find(m, id);
+        if (p == NULL) {
+            begin(m, op, id);
+            return;
+        }
+        /* In flight, or handed out in this process: the next equal one of the run is meant. */
+        if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
+        if (memcmp(p->request, c->request, 32) != 0 || strcmp(p->payer, c->payer) != 0)
+            op->err = SPRAAY_MISMATCH;
+        else if (p->claimed)
+            op->err = SPRAAY_BUSY;
+        else
+            adopt(op, p);
+        return;
+    }
+}
+
+static void claim_by_id(memory *m, spraay_op *op)
+{
+    spraay_purchase *p = find(m, op->claim->by_id);
+
+    if (p == NULL)
+        op->err = SPRAAY_MISSING;
+    else if (strcmp(p->payer, op->claim->payer) != 0)
+        op->err = SPRAAY_MISMATCH;
+    else if (p->claimed)
+        op->err = SPRAAY_BUSY;
+    else
+        adopt(op, p);
+}
+
+/* What is bought anew is not continued any more. */
+static void let_go(memory *m, const uint8_t key[32])
+{
+    for (size_t i = 0; i < m->n; i++) {
+        spraay_purchase *p = m->rows[i];
+        if (!p->named && !p->claimed && spraay_rules_adoptable(p) && memcmp(p->key, key, 32) == 0)
+            p->booked = true;
+    }
+}
+
 static void claim(memory *m, spraay_op *op)
 {
     const spraay_claim *c = op->claim;
 
     op->purchase = NULL;
-    op->adopted = false;
     if (++m->claims % SWEEP_EVERY == 0) sweep(m, op->now);
+    if (c->by_id != NULL) {
+        claim_by_id(m, op);
+        return;
+    }
+    if (c->name.n > 0) {
+        claim_named(m, op);
+        return;
+    }
+    if (c->again) let_go(m, c->key);
     for (size_t i = 0; i < m->n; i++) {
         spraay_purchase *p = m->rows[i];
-        if (c->named_id != NULL) {
-            if (strcmp(p->id, c->named_id) != 0) continue;
-            if (memcmp(p->request, c->request, 32) != 0 || strcmp(p->payer, c->payer) != 0)
-                op->err = SPRAAY_MISMATCH;
-            else if (p->claimed)
-                op->err = SPRAAY_BUSY;
-            else
-                adopt(op, p);
-            return;
-        }
-        if (c->again || p->named || !adoptable(p) || !held(p, op->now)) continue;
-        if (memcmp(p->key, c->key, 32) != 0) continue;
+        if (p->named || p->claimed || memcmp(p->key, c->key, 32) != 0) continue;
+        if (!spraay_rules_adoptable(p) || !spraay_rules_held(p, op->now)) continue;
         adopt(op, p);
         return;
     }
-    begin(m, op);
+    begin(m, op, c->fresh_id);
 }
 
 static void reserve(memory *m, spraay_op *op)
 {
     spraay_purchase *p = op->purchase;
-    spraay_state to = spraay_state_next(p->state, SPRAAY_EVENT_RESERVE);
     pin *k = op->pin ? find_pin(m, p->origin, op->network) : NULL;
-    /* While an earlier authorization lives, either may settle, never both: reserve the larger. */
-    bool alive = spraay_state_is_open(p->state);
-    uint64_t share = op->amount, amount = alive && p->amount > op->amount ? p->amount : op->amount;
+    spraay_reservation r = spraay_rules_reservation(p, op->budget_scope, op->amount);
+    spraay_sums sums;
 
-    if (to == SPRAAY_STATE_NONE) {
+    if (spraay_state_next(p->state, SPRAAY_EVENT_RESERVE) == SPRAAY_STATE_NONE) {
         op->err = SPRAAY_STATE;
         return;
     }
@@ -246,85 +286,93 @@ static void reserve(memory *m, spraay_op *op)
         memcpy(op->refusal.pinned, k->pay_to, sizeof k->pay_to);
         return;
     }
-    if (alive && spraay_purchase_share(p, op->budget_scope) > share)
-        share = spraay_purchase_share(p, op->budget_scope);
-    op->err = spraay_budget_check(&m->budget, m->rows, m->n, p, op->budget_scope, share, amount, op->caps,
-                                  op->now, &op->refusal);
+    sums = spraay_budget_sums(&m->budget, m->rows, m->n, p, op->budget_scope, op->now);
+    op->err = spraay_sums_judge(&sums, r, &op->caps, &op->refusal);
     if (op->err == SPRAAY_OK && op->pin && k == NULL) op->err = add_pin(m, p, op);
-    if (op->err != SPRAAY_OK) return;
-    if (!alive) p->n_shares = 0; /* what is alive stays in every budget under which it was signed */
-    op->err = spraay_purchase_set_share(p, op->budget_scope, share);
-    if (op->err != SPRAAY_OK) return;
-    p->state = to;
-    p->reserved = true;
-    p->amount = amount;
+    if (op->err == SPRAAY_OK) op->err = spraay_rules_reserve(p, op->budget_scope, r);
 }
 
-static void release(memory *m, spraay_op *op)
+static void release(memory *m, spraay_purchase *p, spraay_moment now)
 {
-    spraay_purchase *p = op->purchase;
-
-    p->claimed = false;
-    switch (p->state) {
-    case SPRAAY_STATE_INTENT:
-    case SPRAAY_STATE_RESERVED: /* nothing was signed, or nothing of it left */
-        spraay_purchase_free_amount(p);
-        if (p->voided) { /* but something did before: a proof may be wrong, one nonce never is */
-            p->state = spraay_state_next(p->state, SPRAAY_EVENT_PROVE_UNUSED);
-            break;
-        }
+    switch (spraay_rules_release(p)) {
+    case SPRAAY_FATE_KEEP: break;
+    case SPRAAY_FATE_DROP:
         drop_tentative(m, p->id);
         drop(m, p);
         break;
-    case SPRAAY_STATE_VOID: spraay_purchase_free_amount(p); break;
-    case SPRAAY_STATE_PAID_LOST:
-    case SPRAAY_STATE_TAKEN:
-        if (p->named || (p->state == SPRAAY_STATE_PAID_LOST && !p->booked)) break;
-        for (size_t i = 0; i < m->n; i++) {
+    case SPRAAY_FATE_HISTORY:
+        for (size_t i = 0; i < m->n && !p->named; i++) {
             if (m->rows[i] != p) continue;
-            retire_at(m, i, op->now);
+            retire_at(m, i, now);
             break;
         }
         break;
-    default: /* may be adopted; counted as open, not as reserved, from here */ p->reserved = false; break;
     }
 }
 
-static void event(memory *m, spraay_op *op)
+static spraay_err event(memory *m, const spraay_op *op)
 {
     spraay_purchase *p = op->purchase;
-    spraay_state to = spraay_state_next(p->state, op->event);
+    spraay_err err = SPRAAY_OK;
 
-    if (to == SPRAAY_STATE_NONE) {
-        op->err = SPRAAY_STATE;
-        return;
-    }
-    p->state = to;
-    switch (to) {
-    case SPRAAY_STATE_DELIVERED:
-        p->reserved = false;
-        p->spent = op->now;
-        if (strcmp(p->stored.payment, "settled") == 0) confirm_pin(m, p);
-        break;
-    case SPRAAY_STATE_PAID_LOST:
-        p->reserved = false;
-        p->spent = op->now;
+    /* What was lost stays spent, whatever is bought in its place. */
+    if (op->event == SPRAAY_EVENT_REPAY && p->state == SPRAAY_STATE_PAID_LOST)
+        err = spraay_budget_fold(&m->budget, p, op->now);
+    if (err == SPRAAY_OK) err = spraay_rules_event(p, op->event, op->now);
+    if (err != SPRAAY_OK) return err;
+    if (p->state == SPRAAY_STATE_PAID_LOST ||
+        (p->state == SPRAAY_STATE_DELIVERED && strcmp(p->stored.payment, "settled") == 0))
         confirm_pin(m, p);
-        break;
-    case SPRAAY_STATE_VOID:
-        spraay_purchase_free_amount(p);
-        p->voided = true;
-        break;
-    default: break;
-    }
-    /* What can no longer be presented is not kept. */
-    if (to == SPRAAY_STATE_DELIVERED || to == SPRAAY_STATE_PAID_LOST || to == SPRAAY_STATE_VOID ||
-        op->event == SPRAAY_EVENT_UNSENT)
-        spraay_purchase_wipe_header(p);
-    if (to == SPRAAY_STATE_TAKEN && !p->named) spraay_purchase_wipe_stored(p);
     /* Its call let go of it while it was in the air, and it turns out that it never was. */
-    if (to == SPRAAY_STATE_RESERVED && !p->claimed) release(m, op);
+    if (p->state == SPRAAY_STATE_RESERVED && !p->claimed) release(m, p, op->now);
+    return SPRAAY_OK;
 }
+
+static spraay_err let_return(memory *m, const spraay_op *op)
+{
+    if (op->book) op->purchase->booked = true;
+    release(m, op->purchase, op->now);
+    return SPRAAY_OK;
+}
+
+/* Questions */
+
+static spraay_err list(memory *m, spraay_query *q)
+{
+    spraay_err err = SPRAAY_OK;
+
+    for (size_t i = 0; i < m->n && err == SPRAAY_OK; i++) {
+        if (!spraay_query_wants(q, m->rows[i])) continue;
+        if (q->limit > 0 && q->n_rows == q->limit) break;
+        err = spraay_query_add_row(q, spraay_purchase_ref(m->rows[i]), m->rows[i]->claimed);
+    }
+    return err;
+}
+
+static spraay_err close_by_hand(memory *m, const spraay_query *q, spraay_moment now)
+{
+    spraay_purchase *p = find(m, q->id);
+    spraay_err err;
+
+    if (p == NULL) return SPRAAY_MISSING;
+    if (p->claimed || !spraay_state_is_open(p->state)) return SPRAAY_STATE;
+    spraay_rules_orphan(p);
+    err = spraay_rules_event(p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
+    if (err == SPRAAY_OK) strcpy(p->hand, q->settled ? "settle" : "void");
+    return err;
+}
+
+static spraay_err ask(memory *m, const spraay_op *op)
+{
+    switch (op->query->kind) {
+    case SPRAAY_QUERY_LIST: return list(m, op->query);
+    case SPRAAY_QUERY_CLOSE: return close_by_hand(m, op->query, op->now);
+    case SPRAAY_QUERY_VERIFY: return SPRAAY_OK;
+    default: return SPRAAY_UNSUPPORTED; /* what outlives the process has no place here */
+    }
+}
+
+/* The interface */
 
 static void memory_submit(spraay_ledger *l, spraay_op *op)
 {
@@ -333,16 +381,52 @@ static void memory_submit(spraay_ledger *l, spraay_op *op)
     switch (op->kind) {
     case SPRAAY_OP_CLAIM: claim(m, op); break;
     case SPRAAY_OP_RESERVE: reserve(m, op); break;
-    case SPRAAY_OP_EVENT: event(m, op); break;
-    case SPRAAY_OP_RELEASE: release(m, op); break;
+    case SPRAAY_OP_EVENT: op->err = event(m, op); break;
+    case SPRAAY_OP_RELEASE: op->err = let_return(m, op); break;
+    case SPRAAY_OP_TOTALS:
+        op->totals = spraay_budget_totals(&m->budget, m->rows, m->n, op->budget_scope);
+        break;
+    case SPRAAY_OP_QUERY: op->err = ask(m, op); break;
     }
     op->done = true;
 }
 
-static spraay_totals memory_totals(spraay_ledger *l, const uint8_t budget_scope[32])
+static void memory_post(spraay_ledger *l, const spraay_op *op)
 {
-    const memory *m = (const memory *)l;
-    return spraay_budget_totals(&m->budget, m->rows, m->n, budget_scope);
+    memory *m = (memory *)l;
+
+    if (op->kind == SPRAAY_OP_EVENT)
+        (void)event(m, op);
+    else
+        (void)let_return(m, op);
+}
+
+static void memory_withdraw(spraay_ledger *l, spraay_op *op)
+{
+    (void)l, (void)op; /* a claim is done before anybody can change their mind */
+}
+
+static spraay_err memory_know(spraay_ledger *l, const char *payer, const uint8_t key32[32])
+{
+    (void)l, (void)payer, (void)key32; /* what never leaves the process needs no authentication */
+    return SPRAAY_OK;
+}
+
+static int memory_fd(const spraay_ledger *l)
+{
+    (void)l;
+    return -1;
+}
+
+static void memory_drain(spraay_ledger *l)
+{
+    (void)l;
+}
+
+static bool memory_usable(const spraay_ledger *l)
+{
+    (void)l; /* a forked child goes on with a copy of its own */
+    return true;
 }
 
 static void memory_free(spraay_ledger *l)
@@ -362,12 +446,14 @@ static void memory_free(spraay_ledger *l)
 
 spraay_err spraay_ledger_memory(spraay_ledger **out)
 {
-    static const struct spraay_ledger_vtable vtable = { memory_submit, memory_totals, memory_free };
+    static const struct spraay_ledger_vtable vtable = { memory_submit, memory_post,  memory_withdraw, memory_know,
+                                                       memory_fd,     memory_drain, memory_usable,   memory_free };
     memory *m = calloc(1, sizeof *m);
 
     *out = NULL;
     if (m == NULL) return SPRAAY_NOMEM;
     m->base.vtable = &vtable;
+    m->base.refs = 1;
     *out = &m->base;
     return SPRAAY_OK;
 }

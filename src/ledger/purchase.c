@@ -53,11 +53,101 @@ void spraay_purchase_unref(spraay_purchase *p)
     if (p == NULL || --p->refs > 0) return;
     spraay_purchase_wipe_header(p);
     spraay_purchase_wipe_stored(p);
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) free(p->label[i]);
     free(p->origin);
     free(p->url);
     free(p->shares);
     free(p->note);
     free(p);
+}
+
+static bool copy_shares(spraay_purchase *p, const spraay_purchase *from)
+{
+    spraay_share *copy = NULL;
+
+    if (from->n_shares > 0) {
+        copy = malloc(from->n_shares * sizeof *copy);
+        if (copy == NULL) return false;
+        memcpy(copy, from->shares, from->n_shares * sizeof *copy);
+    }
+    free(p->shares);
+    p->shares = copy;
+    p->n_shares = from->n_shares;
+    return true;
+}
+
+/* Replace *to by a copy of 'from'. */
+static void copy_text(char **to, const char *from, bool *ok)
+{
+    char *copy = spraay_text_copy(from, ok);
+
+    if (from != NULL && copy == NULL) return;
+    wipe_text(to);
+    *to = copy;
+}
+
+spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase *from)
+{
+    bool ok = true;
+
+    memcpy(p->request, from->request, sizeof p->request);
+    p->named = from->named;
+    p->created = from->created;
+    memcpy(p->payer, from->payer, sizeof p->payer);
+    memcpy(p->network, from->network, sizeof p->network);
+    memcpy(p->asset, from->asset, sizeof p->asset);
+    memcpy(p->pay_to, from->pay_to, sizeof p->pay_to);
+    memcpy(p->mark32, from->mark32, sizeof p->mark32);
+    p->fixed = from->fixed;
+    p->signed_at = from->signed_at;
+    p->valid_before = from->valid_before;
+    p->dies_mono_ms = from->dies_mono_ms;
+    p->header_valid_before = from->header_valid_before;
+    p->sends = from->sends;
+    p->sent_at = from->sent_at;
+    p->handler_error = from->handler_error;
+    p->expect_unpaid = from->expect_unpaid;
+    memcpy(p->stored.payment, from->stored.payment, sizeof p->stored.payment);
+    memcpy(p->stored.transaction, from->stored.transaction, sizeof p->stored.transaction);
+    p->stored.status = from->stored.status;
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) copy_text(&p->label[i], from->label[i], &ok);
+    copy_text(&p->origin, from->origin, &ok);
+    copy_text(&p->url, from->url, &ok);
+    copy_text(&p->note, from->note, &ok);
+    copy_text(&p->header_name, from->header_name, &ok);
+    copy_text(&p->header_value, from->header_value, &ok);
+    return ok ? SPRAAY_OK : SPRAAY_NOMEM;
+}
+
+spraay_err spraay_purchase_take_verdict(spraay_purchase *p, const spraay_purchase *from)
+{
+    p->claimed = from->claimed;
+    p->hold = from->hold;
+    p->state = from->state;
+    p->epoch = from->epoch;
+    p->voided = from->voided;
+    p->amount = from->amount;
+    p->reserved = from->reserved;
+    p->booked = from->booked;
+    memcpy(p->hand, from->hand, sizeof p->hand);
+    p->spent = from->spent;
+    return copy_shares(p, from) ? SPRAAY_OK : SPRAAY_NOMEM;
+}
+
+spraay_err spraay_purchase_copy(spraay_purchase **out, const spraay_purchase *p)
+{
+    spraay_purchase *copy = spraay_purchase_new();
+    spraay_err err = copy == NULL ? SPRAAY_NOMEM : spraay_purchase_take_facts(copy, p);
+
+    if (err == SPRAAY_OK) err = spraay_purchase_take_verdict(copy, p);
+    if (err != SPRAAY_OK) {
+        spraay_purchase_unref(copy);
+        return err;
+    }
+    memcpy(copy->id, p->id, sizeof copy->id);
+    memcpy(copy->key, p->key, sizeof copy->key);
+    *out = copy;
+    return SPRAAY_OK;
 }
 
 spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,

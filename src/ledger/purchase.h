@@ -39,25 +39,40 @@ typedef struct spraay_share {
     uint64_t amount;
 } spraay_share;
 
+/* Words about it that decide nothing: for lists and sums. */
+typedef enum spraay_label {
+    SPRAAY_LABEL_METHOD,
+    SPRAAY_LABEL_ROUTE, /* as the gateway names it: "compute/text-inference" */
+    SPRAAY_LABEL_VERB,  /* as the caller does: "chat" */
+    SPRAAY_LABEL_MODEL,
+    SPRAAY_LABEL_RUN,
+    SPRAAY_LABEL_STEP,
+    SPRAAY_LABEL_COUNT
+} spraay_label;
+
+/* Fields marked with (L) are the ledger's to change; the others are filled in by whoever drives the
+ * purchase, before an event makes them durable. */
 typedef struct spraay_purchase {
     char id[SPRAAY_PURCHASE_ID + 1];
     uint8_t key[32];     /* equal calls have equal keys */
     uint8_t request[32]; /* hash of method, url and body */
     bool named;          /* by run or purchase=: never forgotten */
-    bool claimed;        /* a call that has not returned holds it */
-    spraay_state state;
+    bool claimed;        /* (L) a call that has not returned holds it */
+    spraay_state state;  /* (L) */
+    int64_t created;     /* wall time of the first claim */
+    char *label[SPRAAY_LABEL_COUNT]; /* each may be NULL */
 
-    uint32_t epoch;
+    uint32_t epoch; /* (L) raised when what was lost is bought again: another nonce */
     char payer[64];
     char network[80]; /* CAIP-2 */
     char asset[64];
     char pay_to[64];
     uint8_t mark32[32]; /* the nonce of every authorization */
     bool fixed;         /* signed at least once: the five above may not change */
-    bool voided;        /* an authorization of it was proven dead: the nonce is kept all the same */
+    bool voided;        /* (L) an authorization of it was proven dead: the nonce is kept all the same */
 
-    uint64_t amount;      /* atomic units: the most that any live authorization may take */
-    bool reserved;        /* counted against the caps by the call that holds it */
+    uint64_t amount;      /* (L) atomic units: the most that any live authorization may take */
+    bool reserved;        /* (L) counted against the caps by the call that holds it */
     int64_t signed_at;    /* wall time of the first signature; 0 before it */
     int64_t valid_before; /* the latest validBefore of all authorizations */
     int64_t dies_mono_ms; /* the same moment on the clock that cannot be set */
@@ -69,17 +84,20 @@ typedef struct spraay_purchase {
     int64_t sent_at;    /* wall time of the last one */
     bool handler_error; /* the last one met a complete error of the handler */
     bool expect_unpaid; /* the last answer gives reason to think that nothing moved */
-    bool booked;        /* its loss is spent and nobody asks for it any more */
+    bool booked;        /* (L) nobody asks for it any more: a lost look, or bought anew since */
+    char hand[8];       /* (L) "void" or "settle": closed by its owner's word, not by proof */
 
     char *origin;         /* of the gateway */
     char *url;            /* where it was presented: redirects may have led away from the request's own */
-    spraay_share *shares; /* whose budgets it counts against */
+    spraay_share *shares; /* (L) whose budgets it counts against */
     unsigned n_shares;
-    spraay_moment spent; /* when it became spend, for the 24-hour window */
+    spraay_moment spent; /* (L) when it became spend, for the 24-hour window */
 
     spraay_stored stored;
     char *note; /* the sentence of the last loss, for the error that repeats it */
 
+    uint32_t hold; /* (L) counts claims: a release of an earlier one says nothing about the last */
+    bool flying;   /* somebody in this process drives it: it is more than a record */
     unsigned refs;
 } spraay_purchase;
 
@@ -88,6 +106,16 @@ spraay_purchase *spraay_purchase_new(void);
 spraay_purchase *spraay_purchase_ref(spraay_purchase *p);
 /* Gives a reference back; the last one wipes and frees. NULL is accepted. */
 void spraay_purchase_unref(spraay_purchase *p);
+
+/* A copy without the stored answer, in 'out', which holds nothing yet; SPRAAY_NOMEM leaves it so. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_copy(spraay_purchase **out, const spraay_purchase *p);
+
+/* What the ledger changed in 'from' goes into 'p'. SPRAAY_NOMEM: the shares stayed as they were. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_take_verdict(spraay_purchase *p, const spraay_purchase *from);
+
+/* What its driver filled in goes from 'from' into 'p': all that is not marked (L), but for the stored
+ * answer, id and key. SPRAAY_NOMEM may leave some of it behind. */
+SPRAAY_MUST_USE spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase *from);
 
 /* Replace the authorization held for presenting; copies both, wipes the old. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,

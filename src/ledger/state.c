@@ -32,17 +32,21 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
                   [S(SIGNED)] = S(UNKNOWN),
                   [S(SENT)] = S(UNKNOWN),
                   [S(UNKNOWN)] = S(UNKNOWN) },
-    [E(DELIVER)] = { [S(SENT)] = S(DELIVERED), [S(UNKNOWN)] = S(DELIVERED), [S(PAID_LOST)] = S(DELIVERED) },
+    [E(DELIVER)] = { [S(SIGNED)] = S(DELIVERED),
+                     [S(SENT)] = S(DELIVERED), [S(UNKNOWN)] = S(DELIVERED), [S(PAID_LOST)] = S(DELIVERED) },
     /* RESERVED: let go of after an earlier proof; what was proven still holds. */
     [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID),
                           [S(ASKED)] = S(VOID),
                           [S(UNKNOWN)] = S(VOID),
                           [S(VOID)] = S(VOID) },
     [E(PROVE_USED)] = { [S(ASKED)] = S(PAID_LOST),
+                        [S(SIGNED)] = S(PAID_LOST),
                         [S(SENT)] = S(PAID_LOST),
                         [S(UNKNOWN)] = S(PAID_LOST),
                         [S(PAID_LOST)] = S(PAID_LOST) },
-    [E(TAKE)] = { [S(DELIVERED)] = S(TAKEN) },
+    /* Of a named purchase the result is handed out again by every process that runs it. */
+    [E(TAKE)] = { [S(DELIVERED)] = S(TAKEN), [S(TAKEN)] = S(TAKEN) },
+    [E(REPAY)] = { [S(PAID_LOST)] = S(VOID) },
 };
 
 spraay_state spraay_state_next(spraay_state from, spraay_event event)
@@ -69,6 +73,7 @@ const char *spraay_event_name(spraay_event e)
     static const char *const names[SPRAAY_EVENT_COUNT] = {
         "claim",  "reserve", "ask",     "decline",      "sign",       "send",
         "unsent", "lose",    "deliver", "prove_unused", "prove_used", "take",
+        "repay",
     };
     return names[e];
 }

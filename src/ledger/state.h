@@ -7,9 +7,11 @@
  *    VOID again when it was before)   no byte left  |     |  ^
  *                                                   |     |  '--- SENT (presented again)
  *                                                   '-----+--> PAID_LOST --> DELIVERED (a late answer)
+ *                                                                   '--> VOID by REPAY (another nonce)
  *
  * Events choose the next state; whoever causes an event never names a state.
- * There is no way from SENT to VOID: only UNKNOWN, by proof, becomes VOID. */
+ * There is no way from SENT to VOID: only UNKNOWN, by proof, becomes VOID. That it was SENT is noted
+ * without waiting for the disk, so an answer may find a record that is still SIGNED. */
 #ifndef SPRAAY_LEDGER_STATE_H
 #define SPRAAY_LEDGER_STATE_H
 
@@ -43,6 +45,7 @@ typedef enum spraay_event {
     SPRAAY_EVENT_PROVE_UNUSED,
     SPRAAY_EVENT_PROVE_USED,
     SPRAAY_EVENT_TAKE,
+    SPRAAY_EVENT_REPAY, /* the user buys what was lost again: another nonce */
     SPRAAY_EVENT_COUNT
 } spraay_event;
 

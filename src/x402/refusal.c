@@ -23,13 +23,15 @@ const char *spraay_refusal_name(spraay_refusal_code code)
 void spraay_refuse(spraay_refusal *r, spraay_refusal_code code, const char *hint, const char *sentence_fmt,
                    ...)
 {
+    char said[sizeof r->sentence];
     va_list args;
 
     memset(r, 0, sizeof *r);
     r->code = code;
     va_start(args, sentence_fmt);
-    (void)vsnprintf(r->sentence, sizeof r->sentence, sentence_fmt, args);
+    (void)vsnprintf(said, sizeof said, sentence_fmt, args);
     va_end(args);
-    spraay_words_mend(r->sentence);
+    spraay_words_mend(said); /* the server's own words may be cut, or be no line, in the middle too */
+    spraay_words_copy(r->sentence, sizeof r->sentence, spraay_slice_from(said));
     if (hint != NULL) spraay_words_copy(r->hint, sizeof r->hint, spraay_slice_from(hint));
 }

@@ -43,8 +43,9 @@ typedef struct spraay_refusal {
 const char *spraay_refusal_name(spraay_refusal_code code);
 
 /* Fill in a refusal; the sentence is a printf format, the hint is text (NULL for
- * none). Both are cut at the buffers' ends, never inside a UTF-8 character. offered and
- * limit are emptied. */
+ * none). Both become one line of sound UTF-8, cut at the buffers' ends: a control character
+ * in what a server wrote becomes a space, a broken one a question mark. offered and limit
+ * are emptied. */
 void spraay_refuse(spraay_refusal *r, spraay_refusal_code code, const char *hint, const char *sentence_fmt,
                    ...) SPRAAY_PRINTF(4, 5);
 

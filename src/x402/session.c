@@ -8,6 +8,12 @@
 #include "codec/url.h"
 #include "x402/session_private.h"
 
+#define ELSEWHERE_MS 300 /* between two looks at a purchase that another process has in the air */
+
+static const char LOST_HINT[] =
+    "{ on_lost = \"repay\" } buys it again, once the chain says that it was paid; `spraay ledger claim ID` "
+    "writes a claim for the gateway's operator";
+
 spraay_err spraay_session_init(spraay_session *s, const spraay_session_config *cfg)
 {
     spraay_err err;
@@ -156,6 +162,62 @@ static void resume_authorized(spraay_session *s, spraay_now now)
     if (due <= 0 || !session_wait(s, due, SPRAAY_WANT_PAY, now)) session_pay(s);
 }
 
+static void proven_void(spraay_session *s)
+{
+    session_describe(s, "payment", "void", "the same call pays under the same nonce",
+                     "the payment is proven unused: nothing was taken");
+    s->outcome.paid = SPRAAY_PAID_NO;
+}
+
+/* Only the chain is asked, and only when its answer can be final. */
+static void reconcile(spraay_session *s, spraay_now now)
+{
+    session_describe(s, "payment", s->past.sends > 0 ? "unanswered" : "unsent",
+                     "the same call continues this purchase; or ask again when its authorization has expired",
+                     "no answer tells what became of the payment%s%s", s->past.note ? ": " : "",
+                     s->past.note ? s->past.note : "");
+    if (s->past.valid_before_s + 60 < now.wall_s)
+        session_prove(s, false);
+    else
+        session_fail(s);
+}
+
+void spraay_session_elsewhere(spraay_session *s, spraay_now now)
+{
+    session_describe(s, "payment", "elsewhere", "call again: it continues this purchase, or finds its result",
+                     "an equal call of another process is waiting for its answer");
+    s->outcome.paid = SPRAAY_PAID_MAYBE;
+    if (!session_wait(s, ELSEWHERE_MS, SPRAAY_WANT_CLAIM, now)) session_fail(s);
+}
+
+void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
+                              const char *hint)
+{
+    session_describe(s, kind, code, hint, "%s", sentence);
+    session_fail(s);
+}
+
+void spraay_session_renewed(spraay_session *s, spraay_err err, const uint8_t mark32[32], spraay_now now)
+{
+    (void)now;
+    if (err != SPRAAY_OK) {
+        session_describe(s, "ledger", "ledger_write", "",
+                         "this was paid before and its result was lost; it is not bought again, because the "
+                         "ledger could not note it: %s",
+                         spraay_err_sentence(err));
+        s->outcome.paid = SPRAAY_PAID_YES;
+        session_fail(s);
+        return;
+    }
+    memcpy(s->mark32, mark32, 32);
+    s->open = s->proof_for_repay = false;
+    s->sends = 0;
+    s->past.valid_before_s = s->valid_before_s = 0;
+    s->policy.fixed = NULL;
+    spraay_buf_clear(&s->header);
+    session_probe(s);
+}
+
 static void claim_failed(spraay_session *s, spraay_err err)
 {
     if (err == SPRAAY_BUSY)
@@ -202,9 +264,19 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
     }
     switch (past->kind) {
     case SPRAAY_PAST_NEW: session_probe(s); break;
-    case SPRAAY_PAST_AUTHORIZED: resume_authorized(s, now); break;
+    case SPRAAY_PAST_AUTHORIZED:
+        if (s->cfg.reconcile)
+            reconcile(s, now);
+        else
+            resume_authorized(s, now);
+        break;
     case SPRAAY_PAST_VOID:
         s->sends = 0;
+        if (s->cfg.reconcile) {
+            proven_void(s);
+            session_fail(s);
+            break;
+        }
         if (s->cfg.cls != SPRAAY_CLASS_NEVER) {
             session_probe(s);
             break;
@@ -216,15 +288,19 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
         session_fail(s);
         break;
     case SPRAAY_PAST_LOST:
-        if (s->cfg.cls == SPRAAY_CLASS_LOOK) {
+        if (s->cfg.cls == SPRAAY_CLASS_LOOK && !s->cfg.reconcile) {
             s->want = SPRAAY_WANT_ANEW;
             break;
         }
-        session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
+        session_describe(s, "payment", "paid_lost", LOST_HINT,
                          "this was paid before and its result was lost%s%s", past->note ? ": " : "",
                          past->note ? past->note : "");
         s->outcome.paid = SPRAAY_PAID_YES;
-        session_fail(s);
+        s->proof_for_repay = s->cfg.repay && !s->cfg.reconcile;
+        if (s->proof_for_repay)
+            session_prove(s, false);
+        else
+            session_fail(s);
         break;
     case SPRAAY_PAST_DELIVERED: session_succeed(s, "restored"); break;
     }
@@ -276,7 +352,7 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
 
 static void proven_lost(spraay_session *s)
 {
-    session_describe(s, "payment", "paid_lost", "use { again = true } to pay for it anew",
+    session_describe(s, "payment", "paid_lost", LOST_HINT,
                      "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
                      s->past.note ? s->past.note : "");
     s->outcome.paid = SPRAAY_PAID_YES;
@@ -284,17 +360,45 @@ static void proven_lost(spraay_session *s)
     s->want = SPRAAY_WANT_LOST;
 }
 
+/* What was lost is bought again only when its nonce is proven used, and nothing signed before can settle
+ * any more by the chain's clock and by ours. */
+static void proved_for_repay(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why,
+                             spraay_now now)
+{
+    int64_t until = s->past.valid_before_s;
+
+    if (verdict == SPRAAY_VERDICT_USED && block_s > until && now.wall_s > until) {
+        s->want = SPRAAY_WANT_REPAY;
+        return;
+    }
+    if (verdict == SPRAAY_VERDICT_USED)
+        (void)snprintf(s->outcome.hint, sizeof s->outcome.hint,
+                       "it is bought again once its authorization has expired, in %lld s",
+                       (long long)(until - (block_s < now.wall_s ? block_s : now.wall_s) + 1));
+    else
+        (void)snprintf(s->outcome.hint, sizeof s->outcome.hint,
+                       "it is bought again only when the chain says that it was paid%s%.300s",
+                       why != NULL ? ": " : "", why != NULL ? why : "");
+    session_fail(s);
+}
+
 void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why,
                            spraay_now now)
 {
     const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
 
+    if (s->proof_for_repay) {
+        proved_for_repay(s, verdict, block_s, why, now);
+        return;
+    }
     switch (verdict) {
     case SPRAAY_VERDICT_USED: proven_lost(s); return;
     case SPRAAY_VERDICT_VOID:
+        if (s->cfg.reconcile) proven_void(s);
         /* Signed once more, and only once: a nonce that was cancelled is void for ever. */
-        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->detached || s->voided ? SPRAAY_WANT_NOTHING
-                                                                                     : SPRAAY_WANT_PROBE;
+        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->cfg.reconcile || s->detached || s->voided
+                            ? SPRAAY_WANT_NOTHING
+                            : SPRAAY_WANT_PROBE;
         s->voided = true;
         s->want = SPRAAY_WANT_VOID;
         return;
@@ -312,7 +416,8 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
         break;
     }
     /* Not told. What may be signed again under the same nonce goes on, the rest says what it knows. */
-    if (r->resign && !session_alive(s, now) && s->outcome.expect != SPRAAY_EXPECT_YES && !s->detached) {
+    if (r->resign && !session_alive(s, now) && s->outcome.expect != SPRAAY_EXPECT_YES && !s->detached &&
+        !s->cfg.reconcile) {
         session_probe(s);
         return;
     }
@@ -349,6 +454,7 @@ bool spraay_session_detach(spraay_session *s, const char *kind, const char *code
     s->detached = true;
     switch (s->want) {
     case SPRAAY_WANT_NOTHING: return true;
+    case SPRAAY_WANT_RECORD:
     case SPRAAY_WANT_PAY:
     case SPRAAY_WANT_DELIVER:
     case SPRAAY_WANT_LOSE:
@@ -375,7 +481,7 @@ const char *spraay_want_name(spraay_want w)
 {
     static const char *const names[] = { "claim", "probe",   "approval", "reserve", "signature", "record",
                                          "pay",   "deliver", "lose",     "unsend",  "void",      "lost",
-                                         "anew",  "proof",   "wait",     "nothing" };
+                                         "repay", "anew",    "proof",   "wait",     "nothing" };
     return names[w];
 }
 

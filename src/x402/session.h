@@ -43,6 +43,7 @@ typedef enum spraay_want {
     SPRAAY_WANT_UNSEND,    /* "no byte left" made durable: spraay_session_noted */
     SPRAAY_WANT_VOID,      /* "proven unused" made durable: spraay_session_noted */
     SPRAAY_WANT_LOST,      /* "settled, result lost" made durable: spraay_session_noted */
+    SPRAAY_WANT_REPAY,     /* another nonce for what was lost: spraay_session_renewed */
     SPRAAY_WANT_ANEW,      /* a lost look is spent: a new purchase: spraay_session_claimed */
     SPRAAY_WANT_PROOF,     /* the chain's word on the nonce: spraay_session_proved */
     SPRAAY_WANT_WAIT,      /* until session->wait_until_ms: spraay_session_woke */
@@ -75,6 +76,8 @@ typedef struct spraay_session_config {
     bool may_pay;                /* this origin may be paid */
     bool insecure;               /* plain http to another machine: never paid */
     bool quote;                  /* stop at the terms */
+    bool repay;                  /* what is proven paid and lost is bought again */
+    bool reconcile;              /* only ask the chain about what is on record */
     bool ask;                    /* the caller wants a last word */
     bool claims;                 /* false: a free request that has no purchase, and pays nothing */
     spraay_class cls;            /* how an unanswered presentation is repeated */
@@ -170,6 +173,7 @@ typedef struct spraay_session {
     spraay_want after_wait;
     spraay_want after_note;
     bool proof_for_represent; /* PROOF was asked to allow another presentation */
+    bool proof_for_repay;     /* PROOF was asked to allow another nonce */
 
     spraay_outcome outcome;
     bool expect_unpaid, handler_error; /* of the last loss, for the record */
@@ -183,6 +187,13 @@ void spraay_session_wipe(spraay_session *s);
 /* Reports; each is legal only while the session wants it. */
 void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past *past,
                             const uint8_t mark32[32], spraay_now now);
+/* Another process has the purchase in the air: the claim is tried again while the caller has time. */
+void spraay_session_elsewhere(spraay_session *s, spraay_now now);
+/* The claim failed for a reason that its driver knows better; "paid" is what the record says, if any. */
+void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
+                              const char *hint);
+/* The record moved to another nonce, or could not. */
+void spraay_session_renewed(spraay_session *s, spraay_err err, const uint8_t mark32[32], spraay_now now);
 void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t date_s,
                              int64_t retry_after_s, spraay_now now);
 void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now now);

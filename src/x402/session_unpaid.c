@@ -392,5 +392,12 @@ void spraay_session_recorded(spraay_session *s, spraay_err err, spraay_now now)
         session_fail(s);
         return;
     }
+    if (s->detached) { /* nobody waits, and nothing of it has left */
+        session_describe(s, "cancelled", "withdrawn", "call again",
+                         "the payment was withdrawn before it was sent, because nobody waited for it");
+        s->after_note = SPRAAY_WANT_NOTHING;
+        s->want = SPRAAY_WANT_UNSEND;
+        return;
+    }
     session_pay(s);
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* A person's questions and words to a durable ledger; see ledger/query.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ledger/rows.h"
+#include "ledger/rules.h"
+
+static spraay_err list(spraay_store *s, spraay_query *q)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+    const char *sql = q->id != NULL ? "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE id = ?1"
+                      : q->open     ? "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n"
+                                    : "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase ORDER BY n";
+
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
+    if (q->id != NULL) (void)sqlite3_bind_text(st, 1, q->id, -1, SQLITE_STATIC);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        spraay_row r;
+        if (q->limit > 0 && q->n_rows == q->limit) {
+            err = SPRAAY_MISSING;
+            break;
+        }
+        err = spraay_row_read(&r, s, st);
+        if (err == SPRAAY_OK && spraay_query_wants(q, r.p)) {
+            err = spraay_query_add_row(q, r.p, r.owner[0] != '\0'); /* the dead were buried before */
+            r.p = NULL;
+        }
+        spraay_row_wipe(&r);
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+static spraay_err write_journal(spraay_store *s, int64_t at, const char *what, const char *detail)
+{
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_JOURNAL,
+                                             "INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)");
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_int64(q, 1, at);
+    (void)sqlite3_bind_text(q, 2, what, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, detail, -1, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+static spraay_err say(spraay_store *s, spraay_err err, const char *sentence)
+{
+    (void)snprintf(s->sentence, sizeof s->sentence, "%s", sentence);
+    return err;
+}
+
+static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *q, spraay_moment now)
+{
+    spraay_err err;
+
+    if (r->owner[0] != '\0') return say(s, SPRAAY_STATE, "a living process holds this purchase");
+    if (spraay_keyring_find(s->keys, r->p->payer) == NULL)
+        return say(s, SPRAAY_PERMISSION, "only the wallet that pays can close it: set its key");
+    if (!r->genuine) return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
+    if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
+    err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
+    if (err != SPRAAY_OK) return err;
+    (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");
+    err = spraay_row_write(s, r);
+    return err == SPRAAY_OK ? write_journal(s, now.wall_s, r->p->hand, r->p->id) : err;
+}
+
+static spraay_err close_by_hand(spraay_store *s, const spraay_query *q, spraay_moment now)
+{
+    spraay_row r;
+    spraay_err err = spraay_row_find(&r, s, q->id ? q->id : "");
+
+    if (err == SPRAAY_OK) err = close_row(s, &r, q, now);
+    else if (err == SPRAAY_MISSING) (void)say(s, err, "there is no such purchase");
+    spraay_row_wipe(&r);
+    return err;
+}
+
+static spraay_err trust(spraay_store *s, const spraay_query *q, spraay_moment now)
+{
+    char detail[400];
+    spraay_err err;
+
+    if (q->payer == NULL) return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+    if (q->origin == NULL || q->network == NULL || q->pay_to == NULL) return SPRAAY_MISSING;
+    err = spraay_store_set_pin(s, q->payer, q->origin, q->network, q->pay_to, "", true);
+    (void)snprintf(detail, sizeof detail, "%.150s %.80s %.64s", q->origin, q->network, q->pay_to);
+    return err == SPRAAY_OK ? write_journal(s, now.wall_s, "trust", detail) : err;
+}
+
+static spraay_err accept_price(spraay_store *s, const spraay_query *q, spraay_moment now)
+{
+    char detail[400];
+    spraay_err err;
+
+    if (q->payer == NULL) return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+    if (q->origin == NULL || q->route == NULL || q->atomic == NULL) return SPRAAY_MISSING;
+    if (q->atomic[0] == '\0' || strlen(q->atomic) > 18 || strspn(q->atomic, "0123456789") != strlen(q->atomic))
+        return SPRAAY_SYNTAX;
+    err = spraay_store_set_price(s, q);
+    (void)snprintf(detail, sizeof detail, "%.150s %.100s %.24s", q->origin, q->route, q->atomic);
+    return err == SPRAAY_OK ? write_journal(s, now.wall_s, "accept-price", detail) : err;
+}
+
+/* ---- verify ---- */
+
+static spraay_err finding(spraay_query *q, const char *id, const char *what)
+{
+    spraay_query_line line = { .what = (char *)what };
+
+    (void)snprintf(line.id, sizeof line.id, "%s", id);
+    return spraay_query_add_line(q, &line);
+}
+
+static spraay_err verify_pages(spraay_store *s, spraay_query *q)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(20)", -1, &st, NULL) != SQLITE_OK)
+        return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        const char *word = (const char *)sqlite3_column_text(st, 0);
+        if (word != NULL && strcmp(word, "ok") != 0) err = finding(q, "", word);
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+static spraay_err verify_row(spraay_store *s, spraay_query *q, spraay_row *r)
+{
+    char what[200];
+    spraay_err err = SPRAAY_OK;
+
+    if (!r->genuine)
+        return finding(q, r->p->id, "was changed by somebody else, or damaged: it does not fit the wallet's tag");
+    if (r->p->state == SPRAAY_STATE_NONE) return finding(q, r->p->id, "is in no state that there is");
+    err = spraay_answer_read(s, r->p);
+    if (err == SPRAAY_CHECKSUM) err = finding(q, r->p->id, "its stored answer is not what was stored");
+    if (err == SPRAAY_OK && r->p->state == SPRAAY_STATE_DELIVERED && r->p->stored.headers.n == 0 &&
+        r->p->stored.body.n == 0 && r->p->stored.file == NULL) {
+        (void)snprintf(what, sizeof what, "was delivered and its answer is not here");
+        err = finding(q, r->p->id, what);
+    }
+    return err;
+}
+
+static spraay_err verify_rows(spraay_store *s, spraay_query *q)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(s->db, "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase ORDER BY n", -1, &st, NULL) !=
+        SQLITE_OK)
+        return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        spraay_row r;
+        err = spraay_row_read(&r, s, st);
+        if (err == SPRAAY_OK) err = verify_row(s, q, &r);
+        spraay_row_wipe(&r);
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+static spraay_err verify(spraay_store *s, spraay_query *q)
+{
+    spraay_err err = verify_pages(s, q);
+
+    if (err == SPRAAY_OK) err = verify_rows(s, q);
+    if (err == SPRAAY_OK) {
+        err = spraay_store_audit(s);
+        if (err == SPRAAY_CHECKSUM && q->n_lines == 0) err = finding(q, "", s->sentence);
+    }
+    if (err == SPRAAY_CHECKSUM) err = q->n_lines > 0 ? SPRAAY_OK : finding(q, "", s->sentence);
+    s->trouble = SPRAAY_TROUBLE_NONE;
+    return err;
+}
+
+spraay_err spraay_store_query(spraay_store *s, spraay_job *j)
+{
+    spraay_query *q = j->op.query;
+
+    switch (q->kind) {
+    case SPRAAY_QUERY_LIST: return list(s, q);
+    case SPRAAY_QUERY_CLOSE: return close_by_hand(s, q, j->op.now);
+    case SPRAAY_QUERY_TRUST: return trust(s, q, j->op.now);
+    case SPRAAY_QUERY_ACCEPT_PRICE: return accept_price(s, q, j->op.now);
+    case SPRAAY_QUERY_PINS: return spraay_store_list_pins(s, q);
+    case SPRAAY_QUERY_PRICES: return spraay_store_list_prices(s, q);
+    case SPRAAY_QUERY_VERIFY: return verify(s, q);
+    }
+    return SPRAAY_UNSUPPORTED;
+}

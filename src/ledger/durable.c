@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/* The durable ledger: a thread that writes, and what its callers see of it.
+ *
+ *   caller's thread                         the thread that writes
+ *   submit/post: a job with copies    -->   waits for jobs; takes all there are
+ *                                           one transaction, a savepoint each
+ *   drain: outcomes, wake             <--   finished jobs; the eventfd becomes readable
+ *
+ * Only the thread that writes knows SQLite. A purchase belongs to the caller's thread: a job carries a copy
+ * of what it says, and the copy of the row that came of it goes back. The one thing shared is a stored
+ * answer, which its driver leaves alone while its delivery is being written.
+ *
+ * The thread is started by the first operation, so opening a ledger touches nothing, and a process that
+ * forks before has nothing to share. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "ledger/rules.h"
+#include "ledger/store.h"
+
+/* A purchase that some caller here may hold: equal claims must meet in the same object. */
+typedef struct alive {
+    spraay_purchase *p;
+    struct alive *next;
+} alive;
+
+typedef struct queue {
+    spraay_job *first, *last;
+} queue;
+
+typedef struct durable {
+    spraay_ledger base;
+    pid_t pid;
+    int eventfd;
+    spraay_keyring keys;
+    spraay_store store; /* the writing thread's, once it runs */
+    alive *alive;       /* the caller's */
+
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t more;
+    queue todo, finished;
+    spraay_job *doing; /* what is being written now */
+    bool stop;
+} durable;
+
+static void put(queue *q, spraay_job *j)
+{
+    j->next = NULL;
+    if (q->last != NULL)
+        q->last->next = j;
+    else
+        q->first = j;
+    q->last = j;
+}
+
+static spraay_job *take_all(queue *q)
+{
+    spraay_job *all = q->first;
+
+    q->first = q->last = NULL;
+    return all;
+}
+
+/* ---- the thread that writes ---- */
+
+static void fail_all(spraay_job *jobs, const spraay_store *s, spraay_err err)
+{
+    for (spraay_job *j = jobs; j != NULL; j = j->next) {
+        spraay_purchase_unref(j->row);
+        j->row = NULL;
+        j->op.err = err;
+        j->op.trouble = s->trouble;
+        memcpy(j->op.sentence, s->sentence, sizeof j->op.sentence);
+    }
+}
+
+static void write_all(spraay_store *s, spraay_job *jobs)
+{
+    bool survive = false;
+    spraay_err err;
+
+    for (spraay_job *j = jobs; j != NULL; j = j->next) survive = survive || spraay_job_must_survive(j);
+    err = spraay_store_begin(s, jobs->op.now, survive);
+    if (err != SPRAAY_OK) {
+        fail_all(jobs, s, err);
+        return;
+    }
+    for (spraay_job *j = jobs; j != NULL; j = j->next) {
+        s->trouble = SPRAAY_TROUBLE_NONE;
+        s->sentence[0] = '\0';
+        if (j->skip)
+            j->op.err = SPRAAY_STATE;
+        else
+            spraay_store_apply(s, j);
+        if (s->trouble != SPRAAY_TROUBLE_WRITE && s->trouble != SPRAAY_TROUBLE_BUSY) continue;
+        /* The transaction is lost, and with it what the others did. */
+        spraay_store_rollback(s);
+        fail_all(jobs, s, SPRAAY_IO);
+        return;
+    }
+    err = spraay_store_commit(s);
+    if (err != SPRAAY_OK) fail_all(jobs, s, err);
+}
+
+static void tell(const durable *d)
+{
+    uint64_t one = 1;
+    (void)!write(d->eventfd, &one, sizeof one); /* full means told */
+}
+
+/* A release that comes of no caller's purchase: id and hold are all that is asked of it. */
+static spraay_job *new_release(const spraay_purchase *of, spraay_moment now)
+{
+    spraay_job *j = calloc(1, sizeof *j);
+
+    if (j == NULL) return NULL;
+    j->op.kind = SPRAAY_OP_RELEASE;
+    j->op.now = now;
+    j->facts = spraay_purchase_new();
+    if (j->facts == NULL) {
+        free(j);
+        return NULL;
+    }
+    memcpy(j->facts->id, of->id, sizeof j->facts->id);
+    j->facts->hold = of->hold;
+    return j;
+}
+
+/* A claim that was withdrawn while it was being written: released before anything begun since. Without memory
+ * the caller gets the purchase after all, and releases it itself. */
+static void give_back(durable *d, spraay_job *claim)
+{
+    spraay_job *j = new_release(claim->row, claim->op.now);
+
+    if (j == NULL) return;
+    claim->facts = claim->row; /* for the caller to see whether anybody drives it */
+    claim->row = NULL;
+    claim->op.err = SPRAAY_STATE;
+    j->next = d->todo.first;
+    d->todo.first = j;
+    if (d->todo.last == NULL) d->todo.last = j;
+}
+
+static void *write_until_stopped(void *ud)
+{
+    durable *d = ud;
+
+    (void)pthread_mutex_lock(&d->lock);
+    for (;;) {
+        spraay_job *jobs;
+
+        while (d->todo.first == NULL && !d->stop) (void)pthread_cond_wait(&d->more, &d->lock);
+        jobs = take_all(&d->todo);
+        if (jobs == NULL) break; /* stopped, and nothing is left to write */
+        d->doing = jobs;
+        for (spraay_job *j = jobs; j != NULL; j = j->next) j->skip = j->withdrawn;
+        (void)pthread_mutex_unlock(&d->lock);
+        write_all(&d->store, jobs);
+        (void)pthread_mutex_lock(&d->lock);
+        d->doing = NULL;
+        while (jobs != NULL) {
+            spraay_job *next = jobs->next;
+            if (jobs->withdrawn && jobs->row != NULL) give_back(d, jobs);
+            put(&d->finished, jobs);
+            jobs = next;
+        }
+        tell(d);
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+    spraay_store_close(&d->store);
+    return NULL;
+}
+
+/* The host's signals are not for this thread. */
+static bool start(durable *d)
+{
+    sigset_t all, before;
+
+    if (d->started) return true;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    d->started = pthread_create(&d->thread, NULL, write_until_stopped, d) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return d->started;
+}
+
+/* ---- jobs, in the caller's thread ---- */
+
+static void free_job(spraay_job *j)
+{
+    if (j == NULL) return;
+    spraay_purchase_unref(j->object);
+    spraay_purchase_unref(j->facts);
+    spraay_purchase_unref(j->row);
+    free(j);
+}
+
+static bool has_purchase(const spraay_op *op)
+{
+    return op->kind == SPRAAY_OP_RESERVE || op->kind == SPRAAY_OP_EVENT || op->kind == SPRAAY_OP_RELEASE;
+}
+
+static spraay_job *new_job(const spraay_op *op)
+{
+    spraay_job *j = calloc(1, sizeof *j);
+
+    if (j == NULL) return NULL;
+    j->op = *op;
+    if (!has_purchase(op)) return j;
+    if (spraay_purchase_copy(&j->facts, op->purchase) != SPRAAY_OK) {
+        free(j);
+        return NULL;
+    }
+    j->object = spraay_purchase_ref(op->purchase);
+    return j;
+}
+
+static void enqueue(durable *d, spraay_job *j)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    put(&d->todo, j);
+    (void)pthread_cond_signal(&d->more);
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+static void refuse(spraay_op *op, spraay_err err)
+{
+    op->err = err;
+    op->trouble = SPRAAY_TROUBLE_OPEN;
+    op->done = true;
+}
+
+static void durable_submit(spraay_ledger *l, spraay_op *op)
+{
+    durable *d = (durable *)l;
+    spraay_job *j;
+
+    if (d->pid != getpid()) {
+        refuse(op, SPRAAY_STATE);
+        return;
+    }
+    j = new_job(op);
+    if (j == NULL || !start(d)) {
+        free_job(j);
+        refuse(op, SPRAAY_NOMEM);
+        return;
+    }
+    j->answer_to = op;
+    enqueue(d, j);
+}
+
+static void durable_post(spraay_ledger *l, const spraay_op *op)
+{
+    durable *d = (durable *)l;
+    spraay_job *j;
+
+    /* What the caller sees moves on at once; the row follows. */
+    if (op->kind == SPRAAY_OP_EVENT && op->event == SPRAAY_EVENT_SEND &&
+        spraay_rules_event(op->purchase, op->event, op->now) != SPRAAY_OK)
+        return;
+    if (d->pid != getpid()) return;
+    j = new_job(op);
+    if (j == NULL || !start(d)) { /* the row stays as it was: found again as it is */
+        free_job(j);
+        return;
+    }
+    enqueue(d, j);
+}
+
+static spraay_job *job_of(spraay_job *first, const spraay_op *op)
+{
+    while (first != NULL && first->answer_to != op) first = first->next;
+    return first;
+}
+
+static void durable_withdraw(spraay_ledger *l, spraay_op *op)
+{
+    durable *d = (durable *)l;
+    spraay_job *j, *done;
+
+    if (d->pid != getpid()) return;
+    (void)pthread_mutex_lock(&d->lock);
+    j = job_of(d->todo.first, op);
+    if (j == NULL) j = job_of(d->doing, op);
+    if (j != NULL) j->withdrawn = true;
+    done = j == NULL ? job_of(d->finished.first, op) : NULL;
+    if (done != NULL && done->row != NULL) give_back(d, done);
+    (void)pthread_cond_signal(&d->more);
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+/* Nobody drives it any more, and others may have since. */
+static void refresh(spraay_purchase *p, spraay_purchase *row)
+{
+    bool ok = spraay_purchase_take_verdict(p, row) == SPRAAY_OK;
+
+    ok = spraay_purchase_take_facts(p, row) == SPRAAY_OK && ok;
+    (void)ok; /* on record it is right; what is missing here is words */
+    if (row->stored.headers.n == 0 && row->stored.body.n == 0 && row->stored.file == NULL) return;
+    spraay_purchase_wipe_stored(p);
+    p->stored.headers = row->stored.headers;
+    p->stored.body = row->stored.body;
+    p->stored.file = row->stored.file;
+    row->stored.file = NULL;
+    spraay_buf_init(&row->stored.headers, p->stored.headers.max);
+    spraay_buf_init(&row->stored.body, p->stored.body.max);
+}
+
+/* The object in which everybody here sees the purchase of this row; takes the row over. */
+static spraay_purchase *meet(durable *d, spraay_purchase *row)
+{
+    alive *found = NULL;
+
+    for (alive **at = &d->alive; *at != NULL;) {
+        alive *a = *at;
+        if (a->p->refs == 1) { /* nobody but this list: others may have moved it meanwhile */
+            *at = a->next;
+            spraay_purchase_unref(a->p);
+            free(a);
+            continue;
+        }
+        if (strcmp(a->p->id, row->id) == 0) found = a;
+        at = &a->next;
+    }
+    if (found != NULL) {
+        if (found->p->flying)
+            found->p->hold = row->hold;
+        else
+            refresh(found->p, row);
+        spraay_purchase_unref(row);
+        return spraay_purchase_ref(found->p);
+    }
+    found = malloc(sizeof *found);
+    if (found != NULL) { /* without it an equal call would not meet this one, and wait for nothing */
+        found->p = spraay_purchase_ref(row);
+        found->next = d->alive;
+        d->alive = found;
+    }
+    return row;
+}
+
+/* A claim was given back. Unless somebody here drives the purchase, other processes may have it. */
+static void land(durable *d, const spraay_job *claim)
+{
+    spraay_job *j;
+
+    for (const alive *a = d->alive; a != NULL; a = a->next)
+        if (a->p->flying && strcmp(a->p->id, claim->facts->id) == 0) return;
+    j = new_release(claim->facts, claim->op.now);
+    if (j == NULL) return;
+    j->op.landed = true;
+    enqueue(d, j);
+}
+
+static void apply_outcome(durable *d, spraay_job *j)
+{
+    spraay_op *op = j->answer_to;
+    spraay_purchase *p = j->object;
+
+    if (j->op.kind == SPRAAY_OP_CLAIM && j->op.err == SPRAAY_OK) {
+        j->op.purchase = meet(d, j->row);
+        j->row = NULL;
+    } else if (j->op.kind == SPRAAY_OP_CLAIM && j->facts != NULL) {
+        land(d, j);
+    } else if (j->row != NULL && op != NULL) {
+        bool ok = spraay_purchase_take_verdict(p, j->row) == SPRAAY_OK;
+        if (j->op.kind == SPRAAY_OP_EVENT) ok = spraay_purchase_take_facts(p, j->row) == SPRAAY_OK && ok;
+        (void)ok; /* on record it is right; what is missing here is words */
+    }
+    if (op == NULL) return;
+    j->op.wake = op->wake;
+    j->op.ud = op->ud;
+    *op = j->op;
+    op->done = true;
+}
+
+static void durable_drain(spraay_ledger *l)
+{
+    durable *d = (durable *)l;
+    spraay_job *jobs;
+    uint64_t count;
+
+    if (d->pid != getpid()) return;
+    (void)!read(d->eventfd, &count, sizeof count); /* empty is fine */
+    (void)pthread_mutex_lock(&d->lock);
+    jobs = take_all(&d->finished);
+    (void)pthread_mutex_unlock(&d->lock);
+    while (jobs != NULL) {
+        spraay_job *j = jobs;
+        spraay_op *op = j->answer_to;
+        jobs = j->next;
+        apply_outcome(d, j);
+        free_job(j);
+        if (op != NULL && op->wake != NULL) op->wake(op->ud);
+    }
+}
+
+static spraay_err durable_know(spraay_ledger *l, const char *payer, const uint8_t key32[32])
+{
+    return spraay_keyring_add(&((durable *)l)->keys, payer, key32);
+}
+
+static int durable_fd(const spraay_ledger *l)
+{
+    return ((const durable *)l)->eventfd;
+}
+
+static bool durable_usable(const spraay_ledger *l)
+{
+    return ((const durable *)l)->pid == getpid();
+}
+
+/* ---- beginning and end ---- */
+
+static void let_go_of_all(durable *d)
+{
+    while (d->alive != NULL) {
+        alive *a = d->alive;
+        d->alive = a->next;
+        spraay_purchase_unref(a->p);
+        free(a);
+    }
+}
+
+/* In a child of the process that opened it there is no thread, and its locks may be held for ever: only what
+ * the child itself holds of it is given back, and the parent's purchases are left to the parent. */
+static void durable_free(spraay_ledger *l)
+{
+    durable *d = (durable *)l;
+    bool foreign = d->pid != getpid();
+
+    if (!foreign && d->started) {
+        (void)pthread_mutex_lock(&d->lock);
+        d->stop = true;
+        (void)pthread_cond_signal(&d->more);
+        (void)pthread_mutex_unlock(&d->lock);
+        (void)pthread_join(d->thread, NULL);
+        durable_drain(l);
+    }
+    let_go_of_all(d);
+    spraay_store_wipe(&d->store, foreign);
+    if (d->eventfd >= 0) close(d->eventfd);
+    if (foreign) return; /* a mutex in use cannot be destroyed; the child forgets the rest */
+    (void)pthread_cond_destroy(&d->more);
+    (void)pthread_mutex_destroy(&d->lock);
+    spraay_keyring_wipe(&d->keys);
+    free(d);
+}
+
+spraay_err spraay_ledger_durable(spraay_ledger **out, const char *path)
+{
+    static const struct spraay_ledger_vtable vtable = { durable_submit, durable_post,  durable_withdraw, durable_know,
+                                                        durable_fd,     durable_drain, durable_usable,   durable_free };
+    durable *d = calloc(1, sizeof *d);
+    spraay_err err;
+
+    if (d == NULL) return SPRAAY_NOMEM;
+    d->base.vtable = &vtable;
+    d->base.refs = 1;
+    d->pid = getpid();
+    err = spraay_keyring_init(&d->keys);
+    if (err != SPRAAY_OK) {
+        free(d);
+        return err;
+    }
+    (void)pthread_mutex_init(&d->lock, NULL);
+    (void)pthread_cond_init(&d->more, NULL);
+    d->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    err = spraay_store_init(&d->store, path, &d->keys);
+    if (err == SPRAAY_OK && d->eventfd < 0) err = SPRAAY_IO;
+    if (err != SPRAAY_OK) {
+        durable_free(&d->base);
+        return err;
+    }
+    *out = &d->base;
+    return SPRAAY_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Receivers that a gateway was paid at, and prices that the user accepted: what policy remembers.
+ *
+ * Both belong to a payer and carry its tag: nobody else can point its money elsewhere. */
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/sha256.h"
+#include "ledger/store.h"
+#include "x402/network.h"
+
+typedef struct pin {
+    char pay_to[64];
+    bool confirmed;
+    bool there;
+} pin;
+
+static spraay_err tag(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer, const char *what,
+                      const char *const *texts, size_t n)
+{
+    const uint8_t *key = spraay_keyring_find(s->keys, payer);
+    spraay_err err = SPRAAY_OK;
+    spraay_buf b;
+
+    memset(out, 0, SPRAAY_TAG);
+    if (key == NULL) return SPRAAY_OK;
+    spraay_buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < n && err == SPRAAY_OK; i++)
+        err = spraay_buf_printf(&b, "%zu:%s", strlen(texts[i]), texts[i]);
+    if (err == SPRAAY_OK) err = spraay_tag_text(out, key, what, spraay_buf_slice(&b));
+    spraay_buf_wipe(&b);
+    return err;
+}
+
+static spraay_err tag_pin(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer, const char *origin,
+                          const char *network, const char *pay_to, bool confirmed)
+{
+    const char *texts[] = { payer, origin, network, pay_to, confirmed ? "confirmed" : "tentative" };
+    return tag(out, s, payer, "pin", texts, sizeof texts / sizeof texts[0]);
+}
+
+static spraay_err tag_price(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer, const char *origin,
+                            const char *route, const char *atomic)
+{
+    const char *texts[] = { payer, origin, route, atomic };
+    return tag(out, s, payer, "price", texts, sizeof texts / sizeof texts[0]);
+}
+
+static const char *text_at(sqlite3_stmt *q, int i)
+{
+    const char *z = (const char *)sqlite3_column_text(q, i);
+    return z != NULL ? z : "";
+}
+
+static bool fits(sqlite3_stmt *q, int i, const uint8_t right[SPRAAY_TAG])
+{
+    return sqlite3_column_bytes(q, i) == SPRAAY_TAG && spraay_bytes_equal_ct(sqlite3_column_blob(q, i), right, SPRAAY_TAG);
+}
+
+static spraay_err find_pin(pin *out, spraay_store *s, const char *payer, const char *origin, const char *network)
+{
+    static const char sql[] =
+        "SELECT pay_to, confirmed, tag FROM pin WHERE payer = ?1 AND origin = ?2 AND network = ?3";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PIN_FIND, sql);
+    uint8_t right[SPRAAY_TAG];
+    spraay_err err;
+
+    memset(out, 0, sizeof *out);
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, network, -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    if (err == SPRAAY_OK) {
+        (void)snprintf(out->pay_to, sizeof out->pay_to, "%s", text_at(q, 0));
+        out->confirmed = sqlite3_column_int(q, 1) != 0;
+        out->there = true;
+        err = tag_pin(right, s, payer, origin, network, out->pay_to, out->confirmed);
+        if (err == SPRAAY_OK && spraay_keyring_find(s->keys, payer) != NULL && !fits(q, 2, right))
+            err = spraay_store_corrupt(s, "the receiver on record for %s was changed by somebody else", origin);
+    }
+    (void)sqlite3_reset(q);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_set_pin(spraay_store *s, const char *payer, const char *origin, const char *network,
+                                const char *pay_to, const char *purchase, bool confirmed)
+{
+    static const char sql[] = "INSERT OR REPLACE INTO pin (payer, origin, network, pay_to, purchase, confirmed, tag) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PIN_WRITE, sql);
+    uint8_t right[SPRAAY_TAG];
+    spraay_err err = tag_pin(right, s, payer, origin, network, pay_to, confirmed);
+
+    if (q == NULL) return SPRAAY_IO;
+    if (err != SPRAAY_OK) return err;
+    (void)sqlite3_bind_text(q, 1, payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, network, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 4, pay_to, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 5, purchase, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int(q, 6, confirmed);
+    (void)sqlite3_bind_blob(q, 7, right, sizeof right, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+spraay_err spraay_store_pin(spraay_store *s, const spraay_purchase *p, spraay_op *op)
+{
+    pin k;
+    spraay_err err = find_pin(&k, s, p->payer, p->origin, op->network);
+
+    if (err != SPRAAY_OK) return err;
+    if (!k.there) return spraay_store_set_pin(s, p->payer, p->origin, op->network, op->pay_to, p->id, false);
+    if (spraay_network_same_address(spraay_network_rail(op->network), k.pay_to, op->pay_to)) return SPRAAY_OK;
+    op->refusal = (spraay_cap_refusal){ .kind = SPRAAY_CAP_PAY_TO };
+    memcpy(op->refusal.pinned, k.pay_to, sizeof k.pay_to);
+    return SPRAAY_REFUSED;
+}
+
+spraay_err spraay_store_confirm_pin(spraay_store *s, const spraay_purchase *p)
+{
+    pin k;
+    spraay_err err = find_pin(&k, s, p->payer, p->origin, p->network);
+
+    if (err != SPRAAY_OK || !k.there || k.confirmed) return err;
+    if (!spraay_network_same_address(spraay_network_rail(p->network), k.pay_to, p->pay_to)) return SPRAAY_OK;
+    return spraay_store_set_pin(s, p->payer, p->origin, p->network, k.pay_to, p->id, true);
+}
+
+/* A purchase that signed nothing leaves no mark, unless another was signed to the same receiver meanwhile. */
+spraay_err spraay_store_drop_pins(spraay_store *s, const char *id)
+{
+    static const char sql[] = "DELETE FROM pin WHERE purchase = ?1 AND confirmed = 0 AND NOT EXISTS (SELECT 1 FROM "
+                              "purchase p WHERE p.fixed = 1 AND p.id <> ?1 AND p.payer = pin.payer AND p.origin = "
+                              "pin.origin AND p.network = pin.network AND lower(p.pay_to) = lower(pin.pay_to))";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PIN_DROP, sql);
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+spraay_err spraay_store_price(spraay_store *s, const spraay_claim *c, char price[24])
+{
+    static const char sql[] = "SELECT atomic, tag FROM price WHERE payer = ?1 AND origin = ?2 AND route = ?3";
+    sqlite3_stmt *q;
+    uint8_t right[SPRAAY_TAG];
+    spraay_err err;
+
+    price[0] = '\0';
+    if (c->label[SPRAAY_LABEL_ROUTE] == NULL) return SPRAAY_OK;
+    q = spraay_store_statement(s, SPRAAY_SLOT_PRICE_FIND, sql);
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, c->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, c->origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, c->label[SPRAAY_LABEL_ROUTE], -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    if (err == SPRAAY_OK) {
+        (void)snprintf(price, 24, "%s", text_at(q, 0));
+        err = tag_price(right, s, c->payer, c->origin, c->label[SPRAAY_LABEL_ROUTE], price);
+        if (err == SPRAAY_OK && spraay_keyring_find(s->keys, c->payer) != NULL && !fits(q, 1, right))
+            err = spraay_store_corrupt(s, "the price accepted for %s was changed by somebody else",
+                                       c->label[SPRAAY_LABEL_ROUTE]);
+    }
+    (void)sqlite3_reset(q);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *w)
+{
+    static const char sql[] =
+        "INSERT OR REPLACE INTO price (payer, origin, route, atomic, tag) VALUES (?1, ?2, ?3, ?4, ?5)";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PRICE_WRITE, sql);
+    uint8_t right[SPRAAY_TAG];
+    spraay_err err = tag_price(right, s, w->payer, w->origin, w->route, w->atomic);
+
+    if (q == NULL) return SPRAAY_IO;
+    if (err != SPRAAY_OK) return err;
+    (void)sqlite3_bind_text(q, 1, w->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, w->origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, w->route, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 4, w->atomic, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(q, 5, right, sizeof right, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+/* Lists; prepared for the occasion. 'check' says whether the tag of the row fits. */
+static spraay_err list(spraay_store *s, spraay_query *q, const char *sql, bool prices)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        spraay_query_line line = { .origin = (char *)text_at(st, 0) };
+        line.network = prices ? NULL : (char *)text_at(st, 1);
+        line.route = prices ? (char *)text_at(st, 1) : NULL;
+        line.pay_to = prices ? NULL : (char *)text_at(st, 2);
+        line.atomic = prices ? (char *)text_at(st, 2) : NULL;
+        line.confirmed = sqlite3_column_int(st, 3) != 0;
+        err = spraay_query_add_line(q, &line);
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_list_pins(spraay_store *s, spraay_query *q)
+{
+    return list(s, q, "SELECT origin, network, pay_to, confirmed FROM pin ORDER BY origin, network", false);
+}
+
+spraay_err spraay_store_list_prices(spraay_store *s, spraay_query *q)
+{
+    return list(s, q, "SELECT origin, route, atomic, 1 FROM price ORDER BY origin, route", true);
+}

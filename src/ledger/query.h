@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What a person asks a ledger, or tells it: lists and sums, and a word where no proof can be had. */
+#ifndef SPRAAY_LEDGER_QUERY_H
+#define SPRAAY_LEDGER_QUERY_H
+
+#include "ledger/ledger.h"
+
+typedef enum spraay_query_kind {
+    SPRAAY_QUERY_LIST,         /* purchases, oldest first */
+    SPRAAY_QUERY_CLOSE,        /* an open purchase is void, or settled: the user's word, journaled */
+    SPRAAY_QUERY_TRUST,        /* a gateway is paid at this address from now on */
+    SPRAAY_QUERY_ACCEPT_PRICE, /* a route's published price is this from now on */
+    SPRAAY_QUERY_PINS,
+    SPRAAY_QUERY_PRICES,
+    SPRAAY_QUERY_VERIFY /* what does not hold together */
+} spraay_query_kind;
+
+/* A row of PINS, PRICES or VERIFY. What does not apply is "". */
+typedef struct spraay_query_line {
+    char id[SPRAAY_PURCHASE_ID + 1];
+    char *origin, *network, *pay_to, *route, *atomic, *what;
+    bool confirmed;
+} spraay_query_line;
+
+typedef struct spraay_query {
+    spraay_query_kind kind;
+
+    /* LIST: what does not matter is NULL, 0 or false */
+    const char *id, *state, *run, *origin; /* 'id' for CLOSE, 'origin' for TRUST and ACCEPT_PRICE too */
+    int64_t since;
+    bool open;
+    unsigned limit;
+
+    bool settled;                                /* CLOSE */
+    const char *payer;                           /* TRUST, ACCEPT_PRICE: whose word it is */
+    const char *network, *pay_to, *route, *atomic; /* TRUST; ACCEPT_PRICE */
+
+    /* out */
+    spraay_purchase **rows;
+    bool *live; /* of each row: held by a call, or in the air, in a living process */
+    size_t n_rows;
+    spraay_query_line *lines;
+    size_t n_lines;
+} spraay_query;
+
+/* Frees what came out; the rest is the caller's. */
+void spraay_query_wipe(spraay_query *q);
+
+/* For stores. */
+SPRAAY_MUST_USE spraay_err spraay_query_add_row(spraay_query *q, spraay_purchase *p, bool live); /* takes p over */
+SPRAAY_MUST_USE spraay_err spraay_query_add_line(spraay_query *q, const spraay_query_line *line); /* copies */
+bool spraay_query_wants(const spraay_query *q, const spraay_purchase *p);
+
+#endif

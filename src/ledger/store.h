@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The durable ledger seen from the thread that writes: one SQLite connection, operations applied one after
+ * the other inside transactions that several of them share.
+ *
+ *   spraay_store_begin      a transaction; what others left is looked at
+ *   spraay_store_apply      one operation, in a savepoint of its own
+ *   spraay_store_commit     all of them are durable, or none is
+ *
+ * Rows are loaded, moved by ledger/rules.h and written whole; that the row is still ours is part of every
+ * step, so another process that took it over is noticed and nothing is overwritten. */
+#ifndef SPRAAY_LEDGER_STORE_H
+#define SPRAAY_LEDGER_STORE_H
+
+#include <sqlite3.h>
+
+#include "ledger/auth.h"
+#include "ledger/budget.h"
+#include "ledger/ledger.h"
+#include "ledger/owner.h"
+#include "ledger/place.h"
+#include "ledger/query.h"
+
+#define SPRAAY_STORE_STATEMENTS 48
+#define SPRAAY_LONG_AGO         INT64_MIN / 4 /* of a boot before this one */
+
+typedef struct spraay_store {
+    spraay_place place;
+    spraay_keyring *keys; /* shared with the thread of the caller */
+    spraay_owner me;
+    char boot[40]; /* which start of the machine this is */
+
+    sqlite3 *db; /* NULL while it is not open */
+    sqlite3_stmt *statements[SPRAAY_STORE_STATEMENTS];
+    unsigned long long device, inode; /* of the open file */
+    int64_t seen_version;             /* data_version when the rows were last looked through; 0: never */
+    bool audited;
+    bool full; /* the connection's synchronous setting */
+    bool redate; /* rows dated ahead were met */
+
+    /* why the last step failed, for whoever asked */
+    spraay_ledger_trouble trouble;
+    char sentence[256];
+} spraay_store;
+
+/* A job on its way through the writer. */
+typedef struct spraay_job {
+    spraay_op op;            /* a copy; what it points to belongs to the caller and lives until it is done */
+    spraay_op *answer_to;    /* where the outcome goes; NULL: nobody waits */
+    spraay_purchase *object; /* the caller's, by reference; the writer reads only its stored answer */
+    spraay_purchase *facts;  /* what the caller filled in, as of when it was begun; the writer's */
+    spraay_purchase *row;    /* what came of it; the caller's when done */
+    bool withdrawn;          /* a claim that nobody wants any more; under the queue's lock */
+    bool skip;               /* and was withdrawn before its turn came */
+    struct spraay_job *next;
+} spraay_job;
+
+SPRAAY_MUST_USE spraay_err spraay_store_init(spraay_store *s, const char *path, spraay_keyring *keys);
+void spraay_store_close(spraay_store *s); /* the connection and the lock */
+void spraay_store_wipe(spraay_store *s, bool foreign);
+
+/* 'survive': what is committed must outlast a power cut, not only the process. */
+SPRAAY_MUST_USE spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive);
+void spraay_store_apply(spraay_store *s, spraay_job *j);
+SPRAAY_MUST_USE spraay_err spraay_store_commit(spraay_store *s);
+void spraay_store_rollback(spraay_store *s);
+
+/* Must the job's outcome outlast a power cut? */
+bool spraay_job_must_survive(const spraay_job *j);
+
+/* ---- for the files of the store ---- */
+
+/* A statement by its text, prepared once; reset and ready to be bound. NULL: see s->sentence. 'slot' is one
+ * of SPRAAY_SLOT_*. */
+sqlite3_stmt *spraay_store_statement(spraay_store *s, unsigned slot, const char *sql);
+/* Run it to its end. SPRAAY_OK or SPRAAY_IO. */
+SPRAAY_MUST_USE spraay_err spraay_store_run(spraay_store *s, sqlite3_stmt *statement);
+/* The next row? SPRAAY_OK: yes, SPRAAY_MISSING: no more, SPRAAY_IO. */
+SPRAAY_MUST_USE spraay_err spraay_store_next(spraay_store *s, sqlite3_stmt *statement);
+/* Say why, from SQLite's own words. Returns SPRAAY_IO, or SPRAAY_CHECKSUM for a damaged file. */
+spraay_err spraay_store_fail(spraay_store *s);
+SPRAAY_PRINTF(2, 3)
+spraay_err spraay_store_corrupt(spraay_store *s, const char *fmt, ...);
+
+/* Move the spend of a purchase that is history into the sums of days and budgets. */
+SPRAAY_MUST_USE spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p);
+/* Look through everything that counts: SPRAAY_CHECKSUM when something does not fit its tag. */
+SPRAAY_MUST_USE spraay_err spraay_store_audit(spraay_store *s);
+SPRAAY_MUST_USE spraay_err spraay_store_query(spraay_store *s, spraay_job *j);
+/* What counts against the caps, the purchase 'p' itself left out. */
+SPRAAY_MUST_USE spraay_err spraay_store_sums(spraay_store *s, const spraay_op *op, const spraay_purchase *p,
+                                             spraay_sums *out);
+SPRAAY_MUST_USE spraay_err spraay_store_totals(spraay_store *s, spraay_op *op);
+
+/* Receivers and prices on record, per payer. */
+SPRAAY_MUST_USE spraay_err spraay_store_pin(spraay_store *s, const spraay_purchase *p, spraay_op *op);
+SPRAAY_MUST_USE spraay_err spraay_store_confirm_pin(spraay_store *s, const spraay_purchase *p);
+SPRAAY_MUST_USE spraay_err spraay_store_drop_pins(spraay_store *s, const char *id);
+SPRAAY_MUST_USE spraay_err spraay_store_price(spraay_store *s, const spraay_claim *c, char price[24]);
+SPRAAY_MUST_USE spraay_err spraay_store_set_pin(spraay_store *s, const char *payer, const char *origin,
+                                                const char *network, const char *pay_to, const char *purchase,
+                                                bool confirmed);
+SPRAAY_MUST_USE spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *q);
+SPRAAY_MUST_USE spraay_err spraay_store_list_pins(spraay_store *s, spraay_query *q);
+SPRAAY_MUST_USE spraay_err spraay_store_list_prices(spraay_store *s, spraay_query *q);
+
+enum {
+    SPRAAY_SLOT_BEGIN,
+    SPRAAY_SLOT_COMMIT,
+    SPRAAY_SLOT_ROLLBACK,
+    SPRAAY_SLOT_SAVE,
+    SPRAAY_SLOT_UNSAVE,
+    SPRAAY_SLOT_BACK,
+    SPRAAY_SLOT_VERSION,
+    SPRAAY_SLOT_OWNERS,
+    SPRAAY_SLOT_FREE_PINS,
+    SPRAAY_SLOT_FREE_ROWS,
+    SPRAAY_SLOT_FREE_HELD,
+    SPRAAY_SLOT_FREE_RUNS,
+    SPRAAY_SLOT_FIND,
+    SPRAAY_SLOT_WRITE,
+    SPRAAY_SLOT_DELETE,
+    SPRAAY_SLOT_ANSWER_READ,
+    SPRAAY_SLOT_ANSWER_WRITE,
+    SPRAAY_SLOT_ANSWER_DELETE,
+    SPRAAY_SLOT_BY_KEY,
+    SPRAAY_SLOT_RUN_FIND,
+    SPRAAY_SLOT_RUN_WRITE,
+    SPRAAY_SLOT_SUM_ROWS,
+    SPRAAY_SLOT_SUM_DAYS,
+    SPRAAY_SLOT_SUM_SCOPE,
+    SPRAAY_SLOT_DAY_FIND,
+    SPRAAY_SLOT_DAY_WRITE,
+    SPRAAY_SLOT_SCOPE_FIND,
+    SPRAAY_SLOT_SCOPE_WRITE,
+    SPRAAY_SLOT_LIVE,
+    SPRAAY_SLOT_PIN_FIND,
+    SPRAAY_SLOT_PIN_WRITE,
+    SPRAAY_SLOT_PIN_DROP,
+    SPRAAY_SLOT_PRICE_FIND,
+    SPRAAY_SLOT_PRICE_WRITE,
+    SPRAAY_SLOT_JOURNAL,
+    SPRAAY_SLOT_DAY_PRUNE,
+    SPRAAY_SLOT_COUNT
+};
+
+#endif
