@@ -5,6 +5,8 @@ rockspec_format = "3.0"
 package = "spraay"
 version = "scm-1"
 
+-- This checkout: `luarocks make` reads the files where they are and fetches nothing.
+-- A version that is published names its own archive here.
 source = { url = "git+file://." }
 
 description = {
@@ -118,6 +120,7 @@ build = {
         "src/ledger/place.c",
         "src/ledger/purchase.c",
         "src/ledger/query.c",
+        "src/ledger/repair.c",
         "src/ledger/rows.c",
         "src/ledger/rules.c",
         "src/ledger/schema.c",

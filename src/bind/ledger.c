@@ -8,7 +8,7 @@
  *   op:done()                      -> boolean
  *   op:result()                    -> value | nil, sentence, NAME
  * Kinds and values: "list" (purchases), "close" { id=, settled= }, "trust" { payer by wallet=, origin=,
- * network=, pay_to= }, "accept_price" { wallet=, origin=, route=, atomic= }, "pins", "prices", "verify". */
+ * network=, pay_to= }, "accept_price" { wallet=, origin=, route=, atomic= }, "pins", "prices", "verify", "repair" { wallet= }. */
 #include "bind/ledger.h"
 
 #include <stdlib.h>
@@ -268,7 +268,7 @@ static bool kind_of(spraay_query_kind *out, const char *name)
     } kinds[] = { { "list", SPRAAY_QUERY_LIST },       { "close", SPRAAY_QUERY_CLOSE },
                   { "trust", SPRAAY_QUERY_TRUST },     { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
                   { "pins", SPRAAY_QUERY_PINS },       { "prices", SPRAAY_QUERY_PRICES },
-                  { "verify", SPRAAY_QUERY_VERIFY } };
+                  { "verify", SPRAAY_QUERY_VERIFY },   { "repair", SPRAAY_QUERY_REPAIR } };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) != 0) continue;

@@ -363,7 +363,7 @@ void spraay_call_result_get(const spraay_call *c, spraay_call_result *out)
     }
     if (c->done_early || f == NULL) return;
     if (p != NULL && out->outcome->ok &&
-        (p->state == SPRAAY_STATE_DELIVERED || p->state == SPRAAY_STATE_TAKEN)) {
+        (f->delivered || p->state == SPRAAY_STATE_DELIVERED || p->state == SPRAAY_STATE_TAKEN)) {
         result_of_purchase(f, out);
         return;
     }

@@ -2,12 +2,14 @@
 /* Hubs and clients: what is shared and what was configured; see client/client.h. */
 #include "client/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/flight.h"
 #include "crypto/random.h"
 #include "crypto/sha256.h"
+#include "ledger/place.h"
 
 /* The receivers of gateway.spraay.app, one per rail: facts of that gateway, not of the protocol. */
 static const char *const production_pay_to[] = {
@@ -278,6 +280,20 @@ static spraay_err set_scope(spraay_client *c, const spraay_client *previous)
     return SPRAAY_OK;
 }
 
+/* A signer outside without a marking secret gets one that lies beside the ledger. Where none can be had, its
+ * purchases have no name that lasts, and named ones are refused. */
+static void seed(spraay_wallet *w, const char *ledger)
+{
+    char why[SPRAAY_PLACE_WHY], path[4096];
+    spraay_place place;
+
+    if (spraay_place_name(&place, ledger) != SPRAAY_OK) return;
+    (void)snprintf(path, sizeof path, "%s/seed", place.folder);
+    if (spraay_place_make(&place, why) == SPRAAY_OK && spraay_wallet_seed(w, path) != SPRAAY_OK)
+        (void)why; /* as before: marks are this process's own */
+    spraay_place_wipe(&place);
+}
+
 spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_client_config *cfg,
                              spraay_wallet *wallet)
 {
@@ -296,6 +312,7 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
         return err;
     }
     (void)spraay_ledger_ref(c->ledger);
+    if (wallet != NULL && cfg->ledger != NULL && !spraay_wallet_marks_last(wallet)) seed(wallet, cfg->ledger);
     err = SPRAAY_NOMEM;
     c->wallet = wallet ? spraay_wallet_ref(wallet) : NULL;
     c->production = cfg->production;

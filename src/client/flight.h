@@ -97,6 +97,7 @@ struct spraay_flight {
 
     /* the last answer */
     long status;
+    bool delivered; /* it is a result, in the purchase's keeping, on record or not */
     spraay_buf answer_headers, answer_body;
     char *file;
 };

@@ -362,6 +362,20 @@ static spraay_err prepare_claim(spraay_flight *f)
     return SPRAAY_OK;
 }
 
+/* The purchase is in flight here already, in 'g'. */
+static void meet_flight(spraay_flight *f, spraay_flight *g)
+{
+    if (f->reconcile != NULL) { /* it will come to know by itself */
+        claimed(f, SPRAAY_BUSY);
+    } else if (g->reconcile != NULL) { /* its fate is being looked up: that is no call to go on with */
+        post(f, f->op.purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE });
+        spraay_session_elsewhere(&f->session, spraay_flight_now(f));
+    } else {
+        take_over(f, g);
+    }
+    spraay_purchase_unref(f->op.purchase);
+}
+
 bool flight_claim(spraay_flight *f)
 {
     spraay_flight *g;
@@ -372,6 +386,12 @@ bool flight_claim(spraay_flight *f)
             claimed(f, err);
             return true;
         }
+        if (f->name.n > 0 && !spraay_wallet_marks_last(f->client->wallet)) {
+            spraay_session_unclaimed(&f->session, "usage", "nonce_secret",
+                                     "a name outlives the process, and the marks of this signer do not",
+                                     "give spraay.wallet.signer a nonce_secret, or keep a ledger on disk");
+            return true;
+        }
     }
     if (!submit(f, SPRAAY_OP_CLAIM)) return false;
     f->asked = false;
@@ -380,8 +400,7 @@ bool flight_claim(spraay_flight *f)
     if (f->op.err == SPRAAY_OK && f->op.adopted) {
         g = flight_of(f->hub, f->op.purchase, f);
         if (g != NULL) {
-            spraay_purchase_unref(f->op.purchase);
-            take_over(f, g);
+            meet_flight(f, g);
             return true;
         }
     }
@@ -531,6 +550,8 @@ bool flight_sign(spraay_flight *f)
 bool flight_record(spraay_flight *f)
 {
     spraay_purchase *p = f->purchase;
+    char sentence[400];
+    const char *code, *hint;
     spraay_err err = SPRAAY_OK;
 
     if (!f->asked) {
@@ -540,8 +561,15 @@ bool flight_record(spraay_flight *f)
         if (err == SPRAAY_OK) err = spraay_purchase_set_url(p, f->session.url.d);
     }
     if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;
-    if (err != SPRAAY_OK) spraay_purchase_wipe_header(p);
-    spraay_session_recorded(&f->session, err, spraay_flight_now(f));
+    if (err == SPRAAY_OK) {
+        spraay_session_recorded(&f->session, spraay_flight_now(f));
+        return true;
+    }
+    spraay_purchase_wipe_header(p);
+    ledger_trouble(&f->op, &code, &hint);
+    (void)snprintf(sentence, sizeof sentence, "the ledger could not record the payment, so it was not sent: %s",
+                   err == f->op.err && f->op.sentence[0] ? f->op.sentence : spraay_err_sentence(err));
+    spraay_session_unrecorded(&f->session, "ledger", code, sentence, hint);
     return true;
 }
 
@@ -581,6 +609,7 @@ static void fill_record(spraay_flight *f)
     switch (s->want) {
     case SPRAAY_WANT_DELIVER:
         spraay_purchase_wipe_stored(p);
+        f->delivered = true;
         p->stored.status = f->status;
         p->stored.headers = f->answer_headers;
         p->stored.body = f->answer_body;

@@ -28,6 +28,7 @@ struct spraay_wallet {
     spraay_secret *marker;      /* 32 bytes: the HMAC key of purchase marks */
     spraay_secret *auth;        /* 32 bytes: the key of ledger records */
     bool outside;
+    bool makeshift; /* outside, and the marking secret is this process's own */
     unsigned refs;
 };
 
@@ -249,6 +250,7 @@ spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spra
     if (nonce_secret.n > 0) {
         err = derive(w, nonce_secret.p, nonce_secret.n);
     } else {
+        w->makeshift = true;
         err = spraay_random(random, sizeof random);
         if (err == SPRAAY_OK) err = derive(w, random, sizeof random);
         spraay_memwipe(random, sizeof random);
@@ -299,6 +301,61 @@ bool spraay_wallet_is_outside(const spraay_wallet *w)
 bool spraay_wallet_is_throwaway(const spraay_wallet *w)
 {
     return strcmp(w->source, "random") == 0;
+}
+
+/* Nobody else may read or have made it. */
+static spraay_err read_seed(int fd, uint8_t seed[32])
+{
+    struct stat s;
+
+    if (fstat(fd, &s) != 0) return SPRAAY_IO;
+    if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || (s.st_mode & 077)) return SPRAAY_PERMISSION;
+    return read(fd, seed, 32) == 32 ? SPRAAY_OK : SPRAAY_IO;
+}
+
+/* Made under another name first: whoever finds it finds all of it. */
+static spraay_err make_seed(const char *path, uint8_t seed[32])
+{
+    char fresh[4096];
+    spraay_err err = spraay_random(seed, 32);
+    int fd;
+
+    if (err != SPRAAY_OK) return err;
+    (void)snprintf(fresh, sizeof fresh, "%s.%ld", path, (long)getpid());
+    fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return SPRAAY_IO;
+    err = write(fd, seed, 32) == 32 && fsync(fd) == 0 ? SPRAAY_OK : SPRAAY_IO;
+    close(fd);
+    /* link, unlike rename, leaves one that another process made meanwhile. */
+    if (err == SPRAAY_OK && link(fresh, path) != 0 && errno != EEXIST) err = SPRAAY_IO;
+    (void)unlink(fresh);
+    return err;
+}
+
+spraay_err spraay_wallet_seed(spraay_wallet *w, const char *path)
+{
+    uint8_t seed[32];
+    spraay_err err = SPRAAY_OK;
+    int fd;
+
+    if (!w->makeshift) return SPRAAY_OK;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        err = make_seed(path, seed);
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (fd < 0) return err != SPRAAY_OK ? err : SPRAAY_IO;
+    err = read_seed(fd, seed);
+    close(fd);
+    if (err == SPRAAY_OK) err = derive(w, seed, sizeof seed);
+    if (err == SPRAAY_OK) w->makeshift = false;
+    spraay_memwipe(seed, sizeof seed);
+    return err;
+}
+
+bool spraay_wallet_marks_last(const spraay_wallet *w)
+{
+    return !w->makeshift;
 }
 
 const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w)

@@ -52,6 +52,14 @@ const char *spraay_wallet_source(const spraay_wallet *w);  /* "env", "file", "ra
 bool spraay_wallet_is_outside(const spraay_wallet *w);
 bool spraay_wallet_is_throwaway(const spraay_wallet *w);
 
+/* A key elsewhere came without a marking secret: take the one in this file, or make it (0600). Others may keep
+ * it too, so purchases are marked alike in every process that uses it. Nothing happens to other wallets.
+ * SPRAAY_PERMISSION, SPRAAY_IO, SPRAAY_RANDOM: marks then are this process's own, as before. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_seed(spraay_wallet *w, const char *path);
+
+/* Are its marks the same in every process? */
+bool spraay_wallet_marks_last(const spraay_wallet *w);
+
 /* The key that authenticates this payer's records in a ledger: 32 bytes, the wallet's, as long as it lives.
  * Derived from the private key, or from the marking secret where that is elsewhere. */
 const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w);

@@ -191,6 +191,7 @@ spraay_err spraay_store_query(spraay_store *s, spraay_job *j)
     case SPRAAY_QUERY_PINS: return spraay_store_list_pins(s, q);
     case SPRAAY_QUERY_PRICES: return spraay_store_list_prices(s, q);
     case SPRAAY_QUERY_VERIFY: return verify(s, q);
+    case SPRAAY_QUERY_REPAIR: return SPRAAY_STATE; /* no business of a transaction: ledger/repair.c */
     }
     return SPRAAY_UNSUPPORTED;
 }

@@ -80,6 +80,19 @@ static void fail_all(spraay_job *jobs, const spraay_store *s, spraay_err err)
     }
 }
 
+static bool is_repair(const spraay_job *j)
+{
+    return j->op.kind == SPRAAY_OP_QUERY && j->op.query->kind == SPRAAY_QUERY_REPAIR;
+}
+
+static void repair(spraay_store *s, spraay_job *j)
+{
+    s->trouble = SPRAAY_TROUBLE_NONE;
+    s->sentence[0] = '\0';
+    j->op.err = spraay_store_repair(s, j->op.query, j->op.now);
+    if (j->op.err != SPRAAY_OK) fail_all(j, s, j->op.err);
+}
+
 static void write_all(spraay_store *s, spraay_job *jobs)
 {
     bool survive = false;
@@ -106,6 +119,25 @@ static void write_all(spraay_store *s, spraay_job *jobs)
     }
     err = spraay_store_commit(s);
     if (err != SPRAAY_OK) fail_all(jobs, s, err);
+}
+
+/* Jobs that are no part of a transaction are done by themselves, in their turn. */
+static void write_in_turn(spraay_store *s, spraay_job *jobs)
+{
+    while (jobs != NULL) {
+        spraay_job *last = jobs, *rest;
+        bool alone = is_repair(jobs);
+
+        while (!alone && last->next != NULL && !is_repair(last->next)) last = last->next;
+        rest = last->next;
+        last->next = NULL;
+        if (alone)
+            repair(s, jobs);
+        else
+            write_all(s, jobs);
+        last->next = rest;
+        jobs = rest;
+    }
 }
 
 static void tell(const durable *d)
@@ -161,7 +193,7 @@ static void *write_until_stopped(void *ud)
         d->doing = jobs;
         for (spraay_job *j = jobs; j != NULL; j = j->next) j->skip = j->withdrawn;
         (void)pthread_mutex_unlock(&d->lock);
-        write_all(&d->store, jobs);
+        write_in_turn(&d->store, jobs);
         (void)pthread_mutex_lock(&d->lock);
         d->doing = NULL;
         while (jobs != NULL) {

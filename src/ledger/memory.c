@@ -232,6 +232,7 @@ static void claim_by_id(memory *m, spraay_op *op)
         op->err = SPRAAY_BUSY;
     else
         adopt(op, p);
+    if (op->adopted) p->claimed = false; /* only looked at: an equal call may have it */
 }
 
 /* What is bought anew is not continued any more. */
@@ -367,7 +368,8 @@ static spraay_err ask(memory *m, const spraay_op *op)
     switch (op->query->kind) {
     case SPRAAY_QUERY_LIST: return list(m, op->query);
     case SPRAAY_QUERY_CLOSE: return close_by_hand(m, op->query, op->now);
-    case SPRAAY_QUERY_VERIFY: return SPRAAY_OK;
+    case SPRAAY_QUERY_VERIFY:
+    case SPRAAY_QUERY_REPAIR: return SPRAAY_OK;
     default: return SPRAAY_UNSUPPORTED; /* what outlives the process has no place here */
     }
 }

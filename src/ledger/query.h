@@ -12,10 +12,11 @@ typedef enum spraay_query_kind {
     SPRAAY_QUERY_ACCEPT_PRICE, /* a route's published price is this from now on */
     SPRAAY_QUERY_PINS,
     SPRAAY_QUERY_PRICES,
-    SPRAAY_QUERY_VERIFY /* what does not hold together */
+    SPRAAY_QUERY_VERIFY, /* what does not hold together */
+    SPRAAY_QUERY_REPAIR  /* a new file of all that does; lines are what was lost */
 } spraay_query_kind;
 
-/* A row of PINS, PRICES or VERIFY. What does not apply is "". */
+/* A row of PINS, PRICES, VERIFY or REPAIR. What does not apply is "". */
 typedef struct spraay_query_line {
     char id[SPRAAY_PURCHASE_ID + 1];
     char *origin, *network, *pay_to, *route, *atomic, *what;

@@ -174,6 +174,24 @@ static spraay_err open_connection(spraay_store *s)
     return SPRAAY_OK;
 }
 
+spraay_err spraay_store_reopen(spraay_store *s)
+{
+    spraay_err err;
+
+    close_connection(s);
+    err = open_connection(s);
+    if (err == SPRAAY_OK || s->trouble != SPRAAY_TROUBLE_CORRUPT) return err;
+    /* Damaged in its first page: whatever SQLite makes of the rest. */
+    if (sqlite3_open_v2(s->place.db, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return open_failed(s, SPRAAY_IO);
+    return SPRAAY_OK;
+}
+
+void spraay_store_forget(spraay_store *s)
+{
+    close_connection(s);
+}
+
 /* ---- transactions ---- */
 
 /* What a dead process left: its claims are nobody's, its unsigned reservations are gone. */
@@ -251,7 +269,6 @@ static spraay_err begin(spraay_store *s, bool survive)
 {
     spraay_err err = SPRAAY_OK;
 
-    if (s->db != NULL && !spraay_place_same(&s->place, s->device, s->inode)) close_connection(s); /* replaced */
     if (s->db == NULL) err = open_connection(s);
     if (err == SPRAAY_OK && survive != s->full) {
         if (sqlite3_exec(s->db, survive ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL, NULL,
@@ -262,6 +279,22 @@ static spraay_err begin(spraay_store *s, bool survive)
     return err == SPRAAY_OK ? run(s, SPRAAY_SLOT_BEGIN, "BEGIN IMMEDIATE") : err;
 }
 
+/* The file of that name, and no other that was put away or deleted while we waited for it. */
+static spraay_err begin_in_place(spraay_store *s, bool survive)
+{
+    spraay_err err = SPRAAY_OK;
+
+    for (int turns = 0; turns < 3; turns++) {
+        err = begin(s, survive);
+        if (err != SPRAAY_OK || spraay_place_same(&s->place, s->device, s->inode)) return err;
+        (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
+        close_connection(s);
+    }
+    s->trouble = SPRAAY_TROUBLE_OPEN;
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s is replaced all the time", s->place.db);
+    return SPRAAY_IO;
+}
+
 spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive)
 {
     spraay_err err;
@@ -269,7 +302,7 @@ spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive)
     (void)now;
     s->trouble = SPRAAY_TROUBLE_NONE;
     s->sentence[0] = '\0';
-    err = begin(s, survive);
+    err = begin_in_place(s, survive);
     if (err == SPRAAY_OK) err = bury_the_dead(s);
     if (err != SPRAAY_OK) spraay_store_rollback(s);
     return err;
@@ -326,7 +359,7 @@ static spraay_err hold(spraay_store *s, spraay_job *j, spraay_row *r)
 
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
-    r->p->claimed = true;
+    r->p->claimed = j->op.claim->by_id == NULL; /* else only looked at: an equal call may have it */
     r->p->hold++;
     memcpy(r->owner, s->me.id, sizeof r->owner);
     err = spraay_row_write(s, r);

@@ -83,6 +83,13 @@ spraay_err spraay_store_corrupt(spraay_store *s, const char *fmt, ...);
 
 /* Move the spend of a purchase that is history into the sums of days and budgets. */
 SPRAAY_MUST_USE spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p);
+/* The sums of all history, when there are none. */
+SPRAAY_MUST_USE spraay_err spraay_store_refold(spraay_store *s);
+/* Open the file if it can be opened at all, checks of its content left out; and let go of it. */
+SPRAAY_MUST_USE spraay_err spraay_store_reopen(spraay_store *s);
+void spraay_store_forget(spraay_store *s);
+/* A new file of all that is sound; the old one is put aside. Outside of any transaction. */
+SPRAAY_MUST_USE spraay_err spraay_store_repair(spraay_store *s, spraay_query *q, spraay_moment now);
 /* Look through everything that counts: SPRAAY_CHECKSUM when something does not fit its tag. */
 SPRAAY_MUST_USE spraay_err spraay_store_audit(spraay_store *s);
 SPRAAY_MUST_USE spraay_err spraay_store_query(spraay_store *s, spraay_job *j);

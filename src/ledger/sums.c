@@ -168,6 +168,24 @@ spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p)
     return err;
 }
 
+spraay_err spraay_store_refold(spraay_store *s)
+{
+    sqlite3_stmt *q = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(s->db, "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 1 ORDER BY n", -1, &q,
+                           NULL) != SQLITE_OK)
+        return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
+        spraay_row r;
+        err = spraay_row_read(&r, s, q);
+        if (err == SPRAAY_OK) err = spraay_store_fold(s, r.p);
+        spraay_row_wipe(&r);
+    }
+    (void)sqlite3_finalize(q);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
 /* ---- summing ---- */
 
 static spraay_err redate_rows(spraay_store *s, char ids[][SPRAAY_PURCHASE_ID + 1], size_t n, spraay_moment now)

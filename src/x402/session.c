@@ -185,7 +185,7 @@ static void reconcile(spraay_session *s, spraay_now now)
 void spraay_session_elsewhere(spraay_session *s, spraay_now now)
 {
     session_describe(s, "payment", "elsewhere", "call again: it continues this purchase, or finds its result",
-                     "an equal call of another process is waiting for its answer");
+                     "an equal purchase is under way elsewhere, and its answer is waited for");
     s->outcome.paid = SPRAAY_PAID_MAYBE;
     if (!session_wait(s, ELSEWHERE_MS, SPRAAY_WANT_CLAIM, now)) session_fail(s);
 }

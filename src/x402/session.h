@@ -189,8 +189,11 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
                             const uint8_t mark32[32], spraay_now now);
 /* Another process has the purchase in the air: the claim is tried again while the caller has time. */
 void spraay_session_elsewhere(spraay_session *s, spraay_now now);
-/* The claim failed for a reason that its driver knows better; "paid" is what the record says, if any. */
+/* The claim, or the record, failed for a reason that its driver knows better. What is not recorded is wiped,
+ * and not sent. */
 void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
+                              const char *hint);
+void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *code, const char *sentence,
                               const char *hint);
 /* The record moved to another nonce, or could not. */
 void spraay_session_renewed(spraay_session *s, spraay_err err, const uint8_t mark32[32], spraay_now now);
@@ -206,7 +209,7 @@ void spraay_session_approved(spraay_session *s, bool yes, const char *why, spraa
 void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code,
                              const char *sentence, const char *hint, spraay_now now);
 void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, const char *why, spraay_now now);
-void spraay_session_recorded(spraay_session *s, spraay_err err, spraay_now now);
+void spraay_session_recorded(spraay_session *s, spraay_now now);
 void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now);
 void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why,
                            spraay_now now);

@@ -381,17 +381,17 @@ void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, cons
     session_fail(s);
 }
 
-void spraay_session_recorded(spraay_session *s, spraay_err err, spraay_now now)
+void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *code, const char *sentence,
+                               const char *hint)
+{
+    spraay_buf_wipe(&s->header);
+    session_describe(s, kind, code, hint, "%s", sentence);
+    session_fail(s);
+}
+
+void spraay_session_recorded(spraay_session *s, spraay_now now)
 {
     (void)now;
-    if (err != SPRAAY_OK) { /* not recorded: wiped, not sent */
-        spraay_buf_wipe(&s->header);
-        session_describe(s, "ledger", "ledger_write", "",
-                         "the ledger could not record the payment, so it was not sent: %s",
-                         spraay_err_sentence(err));
-        session_fail(s);
-        return;
-    }
     if (s->detached) { /* nobody waits, and nothing of it has left */
         session_describe(s, "cancelled", "withdrawn", "call again",
                          "the payment was withdrawn before it was sent, because nobody waited for it");
