@@ -26,3 +26,5 @@ end
 
 local video, message = client:video{ prompt = "a storm" }
 print(video or message)
+
+print(client:summary())   -- `spraay ledger` lists what all clients on this machine have bought

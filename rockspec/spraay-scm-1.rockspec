@@ -113,6 +113,7 @@ build = {
         "src/ledger/auth.c",
         "src/ledger/budget.c",
         "src/ledger/durable.c",
+        "src/ledger/gate.c",
         "src/ledger/ledger.c",
         "src/ledger/memory.c",
         "src/ledger/owner.c",

@@ -8,13 +8,27 @@ local box, folder
 --- Run an example with the sandbox's variables; its output and whether it ended well.
 local function run(name, arguments)
   local command = ("cd %s && SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_OUT=%s/out " ..
-    "timeout 120 lua5.4 %s/examples/%s.lua %s 2>&1; echo \"status $?\""):format(folder, box.url, box.key, box.rpc,
-    folder, os.getenv "PWD", name, arguments or "")
+    "SPRAAY_STATE_DIR=%s/state timeout 120 lua5.4 %s/examples/%s.lua %s 2>&1; echo \"status $?\""):format(folder,
+    box.url, box.key, box.rpc, folder, folder, os.getenv "PWD", name, arguments or "")
   local pipe = assert(io.popen(command))
   local text = pipe:read "*a"
   pipe:close()
   local output, status = text:match "^(.*)status (%d+)%s*$"
   return output, tonumber(status)
+end
+
+--- The same in the background, killed as soon as the books say that it has paid so often.
+local function run_and_kill(name, payments)
+  local command = ("cd %s; env SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_OUT=%s/out " ..
+    "SPRAAY_STATE_DIR=%s/state lua5.4 %s/examples/%s.lua > /dev/null 2>&1 & echo $!"):format(folder, box.url, box.key,
+    box.rpc, folder, folder, os.getenv "PWD", name)
+  local pipe = assert(io.popen(command))
+  local pid = pipe:read "*l"
+  pipe:close()
+  for _ = 1, 2000 do
+    if box:ledger().count >= payments then break end
+  end
+  os.execute("kill -9 " .. pid .. " 2> /dev/null")
 end
 
 local function kind_of(path)
@@ -46,7 +60,7 @@ end)
 
 before_each(function()
   box:reset()
-  os.execute("rm -rf " .. folder .. "/out")
+  os.execute(("rm -rf %s/out %s/state"):format(folder, folder))
 end)
 
 describe("examples/pipeline.lua", function()
@@ -74,12 +88,27 @@ end)
 describe("examples", function()
   local COST = { chat = "0.030000", images = "0.180000", video = "0.501000", voice = "0.050000", search = "0.020000",
                  batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.026000",
-                 anywhere = "0.001000" }
+                 anywhere = "0.001000", run = "0.120000" }
   for name, cost in pairs(COST) do
     it(name .. ".lua runs and costs " .. cost, function()
       local output, status = run(name)
       assert.equal(0, status, output)
       assert.equal(cost, box:ledger().total_usdc)
+    end)
+  end
+
+  for payments = 1, 4 do
+    it(("run.lua killed after payment %d and started again has it all, paid once"):format(payments), function()
+      run_and_kill("run", payments)
+      local output, status = run "run"
+      if status == 0 then
+        assert.equal(4, box:ledger().count, output)
+        assert.equal(3, #files())
+        assert.truthy(output:find("settled       0.120000  USDC", 1, true), output)
+      else   -- killed between the payment and its answer, which this gateway gives once
+        assert.truthy(output:find("the payment settled and its result was lost", 1, true), output)
+        assert.equal(payments, box:ledger().count, output)
+      end
     end)
   end
 

@@ -29,7 +29,8 @@ function ask.request(client, name, body, opts, tail)
   end
   return {
     verb = name, method = route.method, url = client.config.gateway .. route.path .. (tail or ""),
-    body = text, class = route.class, price = call.price(client, route), slots = route.slots, opts = opts,
+    body = text, model = body and body.model, route = route, class = route.class,
+    price = call.price(client, route), slots = route.slots, opts = opts,
   }
 end
 

@@ -2,15 +2,19 @@
 --- One purchase, driven to its end.
 -- The core decides everything about money; this file waits for it, asks the caller's hooks when
 -- the core asks for them, and turns what came out into an answer or an error.
+local clauses = require "spraay.options.clauses"
 local compat = require "spraay.compat"
 local core = require "spraay.core"
 local engine = require "spraay.engine"
 local errors = require "spraay.errors"
-local json = require "spraay.json"
+local failure = require "spraay.failure"
 local money = require "spraay.money"
 local options = require "spraay.options"
 local pace = require "spraay.pace"
+local place = require "spraay.options.place"
+local routes = require "spraay.routes"
 local scheduler = require "spraay.scheduler"
+local step = require "spraay.step"
 local task = require "spraay.task"
 local wait = require "spraay.wait"
 
@@ -44,7 +48,7 @@ function call.core_client(client)
   if client.core and client.core_engine == made and client.core_key == key then
     return client.core, wallet_err
   end
-  local settings = { wallet = key, previous = client.core }   -- whose budget goes on
+  local settings = { wallet = key, previous = client.core, ledger = config.ledger }   -- whose budget goes on
   for name, value in pairs(config.core) do settings[name] = value end
   settings.headers = {}
   for i, line in ipairs(config.headers) do settings.headers[i] = line end
@@ -70,83 +74,12 @@ function call.hand_over(handle)
   handle:close()
 end
 
--- ---- errors ------------------------------------------------------------------------
-
--- What the gateway itself wrote and the core's sentence does not already say, as a clause.
-local function gateway_words(body, headers, message)
-  local words
-  if type(body) == "table" then
-    local said, more = json.get(body, "error"), json.get(body, "message")
-    if type(said) == "string" and not message:find(errors.foreign(said) or "", 1, true) then
-      words = errors.foreign(said)
-    elseif type(said) == "string" and not said:find(" ", 1, true) and type(more) == "string" then
-      words = errors.foreign(more)   -- `error` was a code; `message` is its sentence
-    end
-  elseif type(body) == "string" and body ~= "" then
-    local kind = headers and headers["content-type"] or ""
-    if kind:find("html", 1, true) or body:match("^%s*<") then
-      return ", with a web page instead of an answer"
-    end
-    words = errors.foreign(body, 120)
-  end
-  if not words or message:find(words, 1, true) then return "" end
-  return (", saying \"%s\""):format(words)
-end
-
-local function decode_body(text)
-  if type(text) ~= "string" or text == "" then return nil end
-  local value = json.decode(text)
-  if value == nil then return text end
-  return value
-end
-
 local function read_file(path)
   local file = io.open(path, "rb")
   if not file then return nil end
   local text = file:read("*a")
   file:close()
   return text
-end
-
--- What to do next, where the core has no better advice.
-local function advice(err)
-  local status = err.status or 0
-  local refused = err.kind == "gateway" and status >= 400 and status < 500
-  if err.paid == "yes" then return "Use { again = true } to pay for it anew" end
-  if err.paid == "maybe" then
-    if refused and err.expect == "no" then return "Change the request: this one would be answered alike" end
-    return "Call again with the same arguments: it continues this purchase and never pays a second time"
-  end
-  if err.kind == "connection" then return "Nothing is lost: call again when the server can be reached" end
-  if err.kind == "timeout" then return "Call again, or allow more time with timeout" end
-  if err.kind ~= "gateway" then return nil end
-  if status == 404 then return "Check the gateway's address and the path" end
-  return refused and "Change the request: this one would be answered alike" or "Call again later"
-end
-
--- A core result that is not ok, as an error value.
-local function error_of(raw, wallet_err, verb)
-  local body = decode_body(raw.body)
-  local fields = {
-    kind = raw.kind, code = raw.code, message = raw.message, hint = raw.hint, status = raw.status,
-    paid = raw.paid or "no", expect = raw.expect, until_ = raw.until_, purchase = raw.purchase,
-    amount = raw.atomic and money.format(raw.atomic) or nil, retry_after = raw.retry_after,
-    headers = raw.headers, body = body, verb = verb,
-  }
-  if raw.kind == "wallet" and wallet_err and fields.paid == "no" then
-    fields.code, fields.message, fields.hint = wallet_err.code, wallet_err.message, wallet_err.hint
-  end
-  if raw.kind == "gateway" then
-    local message = tostring(fields.message or "the gateway refused")
-    fields.message = message:gsub("%.$", "") .. gateway_words(body, raw.headers, message)
-    local said = json.get(body, "error")
-    if raw.status == 402 and type(said) == "string" and said:find("compute credits", 1, true) then
-      fields.code = "credits"
-      fields.hint = fields.hint or "The compute future is used up; make a new deposit"
-    end
-  end
-  fields.hint = fields.hint or advice(fields)
-  return errors.new(fields)
 end
 
 -- ---- the caller's hooks ---------------------------------------------------------------
@@ -196,14 +129,15 @@ end
 -- ---- one call ---------------------------------------------------------------------------
 
 -- The core's own word on a call that was cancelled: it alone knows whether money can have moved.
-local function cancelled(handle, verb)
+local function cancelled(handle, client, request)
   if handle:state() ~= "done" then handle:cancel() end
   local raw = handle:result()
   handle:close()
   if raw.ok then
     raw = { kind = "cancelled", code = "cancelled", message = "the call was cancelled", paid = "maybe" }
   end
-  local err = error_of(raw, nil, verb)
+  if raw.paid == "maybe" and raw.purchase then client.told[raw.purchase] = true end
+  local err = failure.of(client, raw, request)
   err.kind = "cancelled"
   if err.paid ~= "no" and not err.hint then
     err.hint = "Make the same call again: it continues this purchase instead of paying anew"
@@ -213,7 +147,7 @@ end
 
 --- Drive a core call until it is done or wants bytes carried ("send", only for external calls).
 -- Returns its state, or nil, message, err when the task was cancelled.
-function call.advance(handle, client, verb)
+function call.advance(handle, client, request)
   local current = scheduler.current()
   local outer = current and current.call
   if current then current.call = handle end
@@ -222,19 +156,19 @@ function call.advance(handle, client, verb)
     local why = wait.until_ { poll = function() return handle:state() ~= "running" end, finishing = true }
     if why == "cancelled" or (current and current.cancelled) then
       if current then current.call = outer end
-      return cancelled(handle, verb)
+      return cancelled(handle, client, request)
     end
     state = handle:state()
     if state == "approve" then
-      ask_approval(handle, client, verb)
+      ask_approval(handle, client, request.verb)
     elseif state == "sign" then
-      ask_signature(handle, client, verb)
+      ask_signature(handle, client, request.verb)
     else
       break
     end
     if current and current.cancelled then
       current.call, current.told = outer, true
-      return cancelled(handle, verb)
+      return cancelled(handle, client, request)
     end
   end
   if current then current.call = outer end
@@ -344,11 +278,16 @@ local function pace_call(client, request, paid, by)
   return pace.take(path_key(client, request.url), slots, limit, window, by)
 end
 
+--- Seconds since 1970 by the client's clock.
+function call.now(client)
+  local clock = client.config.clock
+  return compat.integer(clock and math.floor(clock()) or core.wall_s())
+end
+
 -- What the caller's clock is ahead of the system's, in seconds.
 local function clock_offset(client)
-  local clock = client.config.clock
-  if not clock then return nil end
-  return compat.integer(math.floor(clock())) - compat.integer(core.wall_s())
+  if not client.config.clock then return nil end
+  return call.now(client) - compat.integer(core.wall_s())
 end
 
 --- Prepare a core call. Returns the handle and the wallet's error, or nil, message, err.
@@ -367,13 +306,22 @@ function call.start(client, request, external)
   local headers = {}
   if request.body then headers[1] = { "Content-Type", request.content_type or "application/json" } end
   for _, line in ipairs(opts.headers or {}) do headers[#headers + 1] = line end
+  -- What may be signed must be remembered somewhere first.
+  if paid and not wallet_err and not client.config.ledger and not client.config.ledger_off then
+    return errors.fail(place.missing())
+  end
+  local route = request.route
   local started, why, code = handle:call {
+    verb = request.verb, model = clauses.is_name(request.model) and request.model or nil,
+    route = routes.label(route), step = step.path(client), reconcile = request.reconcile,
+    repay = (opts.on_lost or client.config.on_lost) == "repay",
+    price_fixed = route ~= nil and client.config.prices[route.name or false] ~= nil,
     method = request.method, url = request.url, headers = headers, body = request.body,
     class = opts.once and paid and request.class ~= "free" and "never" or request.class,
     price = request.price, max = request.max or opts.max,
     purchase = opts.purchase, scope = opts.scope or client.config.core.scope,
     again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
-    approve = client.config.on_pay ~= nil, clock_offset = clock_offset(client),
+    approve = client.config.on_pay ~= nil and not request.reconcile, clock_offset = clock_offset(client),
   }
   if not started then
     return errors.usage(("%s: %s"):format(request.verb, tostring(why)), nil,
@@ -383,8 +331,15 @@ function call.start(client, request, external)
 end
 
 --- The error value of a finished call that is not ok.
-function call.failed(raw, wallet_err, verb)
-  return errors.fail(error_of(raw, wallet_err, verb))
+function call.failed(client, raw, request, wallet_err)
+  if raw.kind == "policy" or raw.kind == "budget" then call.count(client, "refused") end
+  if raw.paid == "maybe" and raw.purchase then client.told[raw.purchase] = true end
+  return errors.fail(failure.of(client, raw, request, wallet_err))
+end
+
+--- Count what client:summary tells: "refused" or "restored" calls of this client.
+function call.count(client, what)
+  client.counts[what] = (client.counts[what] or 0) + 1
 end
 
 -- With dry_run the terms are all there is.
@@ -397,8 +352,12 @@ local function dry(raw, request)
   }
 end
 
+--- What is done after a paid call; see reconcile.lua.
+function call.used(_) end
+
 --- Make one request and pay for it when it asks.
--- request: { verb=, method=, url=, body=, class=, price=, slots=, opts= (checked), pay=false for a quote }
+-- request: { verb=, method=, url=, body=, model=, route=, class=, price=, slots=, opts= (checked),
+--   pay=false for a quote }
 -- Returns { body= (decoded), text= (as received), payment=, status=, headers=, terms= } and the core's
 -- call: :taken() is due when the value is handed over, :close() when it is not, so that an equal call
 -- may pick the answer up. Or nil, message, err.
@@ -417,28 +376,30 @@ function call.perform(client, request)
   local wallet_err = started
   local state
   repeat
-    state, message, err = call.advance(handle, client, request.verb)
+    state, message, err = call.advance(handle, client, request)
     if not state then return nil, message, err end
     if state == "send" then carry(handle, transport) end
   until state == "done"
 
+  if paid then call.used(client) end
   local raw = handle:result()
   log_line(client, request.verb, raw)
   if not raw.ok then
     if raw.paid == "yes" then task.note_payment(raw.atomic) end
     handle:close()
-    return call.failed(raw, wallet_err, request.verb)
+    return call.failed(client, raw, request, wallet_err)
   end
   if raw.payment and (raw.payment.status == "settled" or raw.payment.status == "unconfirmed") then
     task.note_payment(raw.payment.atomic)
   end
+  if raw.payment and raw.payment.status == "restored" then call.count(client, "restored") end
   if request.dry and raw.terms then
     handle:close()
     return dry(raw, request)
   end
   local text = raw.body or (raw.file and read_file(raw.file)) or ""
   return {
-    body = decode_body(text), text = text, file = raw.file, payment = call.payment_of(raw),
+    body = failure.body(text), text = text, file = raw.file, payment = call.payment_of(raw),
     status = raw.status,
     headers = raw.headers or {}, terms = raw.terms, atomic = raw.payment and raw.payment.atomic,
   }, handle

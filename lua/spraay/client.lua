@@ -2,9 +2,16 @@
 --- spraay.open: a client. Opening one touches neither disk nor network; the engine, the key and the
 -- core's side are made when the first call needs them.
 local call = require "spraay.call"
+local clauses = require "spraay.options.clauses"
+local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local futures = require "spraay.futures"
 local options = require "spraay.options"
+local purchases = require "spraay.purchases"
+local reconcile = require "spraay.reconcile"
+local step = require "spraay.step"
+local summary = require "spraay.summary"
+local task = require "spraay.task"
 local verbs = require "spraay.verbs"
 
 local client = {}
@@ -23,7 +30,7 @@ function client.open(given, env)
     if type(given) == "table" and given.errors == "raise" then error(err, 2) end
     return nil, message, err
   end
-  local self = setmetatable({ config = config }, mt)
+  local self = setmetatable({ config = config, counts = {}, told = {} }, mt)
   self.futures = futures.new(self)
   return self
 end
@@ -57,13 +64,46 @@ for _, name in ipairs(METHODS) do
   end
 end
 
--- What needs a ledger that outlives the process. They say so, rather than do half of it.
-for _, name in ipairs { "plan", "purchases", "reconcile", "step", "summary" } do
-  Client[name] = function(self)
-    check_self(self, name)
-    local why = ("client:%s is not in this version"):format(name)
-    return client.give(self, errors.usage(why, nil, "unsupported"))
+-- Not in this version; it says so.
+function Client:plan()
+  check_self(self, "plan")
+  return client.give(self, errors.usage("client:plan is not in this version", nil, "unsupported"))
+end
+
+--- fn() as a named part of a named run: what is bought inside is found again under this name when the run
+-- is started anew, wherever the lines have moved to. Returns what fn returns; what it throws goes on.
+function Client:step(name, fn)
+  check_self(self, "step")
+  local function refuse(why, hint) return client.give(self, errors.usage("client:step: " .. why, hint, "argument")) end
+  if not clauses.is_name(name) then return refuse("the name must be a short text") end
+  if type(fn) ~= "function" then return refuse("expected a name and a function") end
+  if not self.config.core.run then
+    return refuse("a step is a part of a named run, and this client has none", "Open it with run = \"a name\"")
   end
+  if #(step.path(self) or "") + #name >= step.PATH_MAX then return refuse("steps are nested too deep") end
+  local before = step.enter(self, name)
+  local results = compat.pack(task.pcall(fn))
+  step.leave(before)
+  if not results[1] then error(results[2], 0) end
+  return compat.unpack(results, 2, results.n)
+end
+
+--- Purchases on record, oldest first: { state=, run=, since=, id=, origin=, limit= } chooses among them.
+function Client:purchases(filters)
+  check_self(self, "purchases")
+  return client.give(self, purchases.of_client(self, filters))
+end
+
+--- What was paid, may have been, was refused and was restored; tostring() of it is a small table.
+function Client:summary()
+  check_self(self, "summary")
+  return client.give(self, summary.of(self))
+end
+
+--- Ask the chain what became of open purchases. Never pays.
+function Client:reconcile(given)
+  check_self(self, "reconcile")
+  return client.give(self, reconcile.of_client(self, given))
 end
 
 --- The address that pays, or nil, message, err.

@@ -16,13 +16,14 @@ local FILE_MAX = 4 * 1024 * 1024 * 1024
 
 local REDIRECT = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
--- May this link be fetched? Returns nil and a clause when not.
-local function check_url(url)
+-- May this link be fetched? Returns nil and a clause when not. With loopback = false, none to this machine is.
+local function check_url(url, loopback)
   local scheme, authority = url:match("^(%a+)://([^/?#]+)")
   if not scheme or url:find("[%c%s]") then return nil, "is not a link that can be fetched" end
   if authority:find("@", 1, true) then return nil, "carries a user name" end
   local host = authority:match("^(%[[^%]]*%])") or authority:match("^([^:]+)")
   scheme = scheme:lower()
+  if host and loopback == false and options.is_loopback(host) then return nil, "leads to this machine" end
   if scheme == "https" or (scheme == "http" and host and options.is_loopback(host)) then return true end
   return nil, "is not https"
 end
@@ -45,23 +46,26 @@ local function fail(url, why, fields)
 end
 
 --- Fetch a link. Returns its bytes, or nil and the path of a file in `directory` that holds them; or
--- nil, message, err.
-function download.fetch(url, config, directory)
+-- nil, message, err. `how` may hold max= (bytes), total_ms=, loopback= (false: not from this machine) and
+-- finishing= (a task that is being stopped still waits for it).
+function download.fetch(url, config, directory, how)
   local from = url
+  how = how or {}
   for _ = 0, REDIRECTS do
-    local ok, why = check_url(url)
+    local ok, why = check_url(url, how.loopback)
     if not ok then
       return fail(from, (url == from and "it " or "it leads to a link that ") .. why, { kind = "policy" })
     end
     local transfer, message = engine.get():fetch {
       method = "GET", url = url, headers = { { "Accept", "*/*" } },
-      connect_ms = config.core.connect_ms, idle_ms = config.core.idle_ms, total_ms = 3600000,
+      connect_ms = config.core.connect_ms, idle_ms = config.core.idle_ms, total_ms = how.total_ms or 3600000,
       max_body = MEMORY_MAX,
-      spill_dir = directory, max_spill = FILE_MAX, user_agent = config.core.user_agent,
+      spill_dir = directory, max_spill = how.max or FILE_MAX, user_agent = config.core.user_agent,
       proxy = config.core.proxy, ca_file = config.core.ca_file, resolve = config.core.resolve,
     }
     if not transfer then return fail(from, tostring(message)) end
-    if wait.until_ { poll = function() return transfer:done() end } == "cancelled" then
+    local why_ended = wait.until_ { poll = function() return transfer:done() end, finishing = how.finishing }
+    if why_ended == "cancelled" then
       transfer:cancel()
       return errors.fail(wait.cancelled_error())
     end
@@ -122,6 +126,50 @@ function download.write(path, data)
   return cannot_write(path, write_why or close_why)
 end
 
+--- Is there a file?
+function download.exists(path)
+  local file = io.open(path, "rb")
+  if not file then return false end
+  file:close()
+  return true
+end
+
+--- Fetch a link to a path; `how` as for download.fetch. Returns the path, or nil, message, err.
+function download.to_file(url, path, config, how)
+  local made, message, err = make_folder(path)   -- before the fetch: what is large is spilled there
+  if not made then return nil, message, err end
+  local data, file
+  data, file, err = download.fetch(url, config, path:match("^(.*/)[^/]*$") or ".", how)
+  if err then return nil, file, err end
+  if data then return download.write(path, data) end
+  return publish(file, path)
+end
+
+-- A kept file under another name, a piece at a time.
+local PIECE = 1024 * 1024
+local function copy(from, path)
+  local made, message, err = make_folder(path)
+  if not made then return nil, message, err end
+  local source = io.open(from, "rb")
+  if not source then return cannot_write(path, from .. " is gone") end
+  local part = path .. ".part"
+  local target, why = io.open(part, "wb")
+  local fine = target ~= nil
+  while fine do
+    local piece = source:read(PIECE)
+    if not piece then break end
+    fine, why = target:write(piece)
+  end
+  source:close()
+  if target then
+    local closed, close_why = target:close()
+    if fine and closed then return publish(part, path) end
+    why = why or close_why
+    os.remove(part)
+  end
+  return cannot_write(path, why)
+end
+
 -- A file name for the i-th link: its own, made harmless, else "output".
 local function name_of(url, index, used)
   local base = url:gsub("[?#].*$", ""):match("([^/]+)$") or ""
@@ -146,27 +194,23 @@ local function numbered(path, index)
   return (stem or path) .. "-" .. index .. (extension or "")
 end
 
---- Save links under a path; a path that ends in "/" is a directory. Returns the path, or a list of
--- paths when there were several links, or nil, message, err.
-function download.save(urls, path, config)
+--- Save links under a path; a path that ends in "/" is a directory. files[i] may be where the i-th has been
+-- kept. Returns the path, or a list of paths when there were several links, or nil, message, err.
+function download.save(urls, path, config, files)
   local paths, used = {}, {}
   for i, url in ipairs(urls) do
     local target = path:sub(-1) == "/" and path .. name_of(url, i, used) or numbered(path, i)
-    local made, data, message, err
-    made, message, err = make_folder(target)   -- before the fetch: what is large is spilled there
-    if not made then return nil, message, err end
-    data, message, err = download.fetch(url, config, target:match("^(.*/)[^/]*$") or ".")
-    if err then
-      if #paths > 0 then err.results = paths end
+    local kept = files and files[i]
+    local written, message, err
+    if kept and download.exists(kept) then
+      written, message, err = copy(kept, target)
+    else
+      written, message, err = download.to_file(url, target, config)
+    end
+    if not written then
+      if err and err.code ~= "file" and #paths > 0 then err.results = paths end
       return nil, message, err
     end
-    local written
-    if data then
-      written, message, err = download.write(target, data)
-    else
-      written, message, err = publish(message, target)   -- in place of a message, the spilled file
-    end
-    if not written then return nil, message, err end
     paths[i] = written
   end
   if #paths == 1 then return paths[1] end

@@ -10,6 +10,7 @@ local compat = require "spraay.compat"
 local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
+local media = require "spraay.media"
 local models = require "spraay.models"
 local money = require "spraay.money"
 local options = require "spraay.options"
@@ -386,6 +387,7 @@ local function execute(self, verb, given, opts, where)
   local inner = json.get(json.get(answer.body, "compute"), "result")
   local value = ask.shape(client, verb, answer, type(inner) == "table" and inner or nil,
     { billing = billing_of(answer.body) })
+  media.keep(client, value, checked, answer.payment.purchase)
   call.hand_over(handle)
   return value
 end

@@ -51,7 +51,8 @@ local Job = {}
 jobs.methods = Job
 local mt = { __name = "spraay.job" }
 
--- job -> { client=, born=, seen= (the decoded answer last seen), paid= (atomic, looks) }
+-- job -> { client=, born=, seen= (the decoded answer last seen), paid= (atomic, looks), opts= (of the call
+-- that began it), named= (the purchase its files are kept under), files= }
 local hidden = setmetatable({}, { __mode = "k" })
 
 mt.__index = function(self, key)
@@ -145,6 +146,15 @@ function jobs.failed_error(self)
   }
 end
 
+--- Where its files are kept, and under which purchase; see media.lua.
+function jobs.set_files(self, purchase, files)
+  local own = hidden[self]
+  own.named, own.files = purchase, files
+end
+
+-- Keep the files of a job that has just completed; media.lua does it.
+function jobs.keep(_, _, _, _) end
+
 -- What was paid for a job so far: what began it, and the looks.
 local function total_payment(self)
   local own = hidden[self]
@@ -168,7 +178,7 @@ local function look(self, opts)
   local route = routes.table.status
   local answer, handle, err = call.perform(own.client, {
     verb = "job:poll", method = "GET", url = own.client.config.gateway .. route.path .. self.id,
-    class = route.class, price = call.price(own.client, route), slots = route.slots, opts = opts or {},
+    route = route, class = route.class, price = call.price(own.client, route), slots = route.slots, opts = opts or {},
   })
   own.looks = own.looks + 1
   own.parts = own.parts or {}
@@ -190,6 +200,9 @@ local function look(self, opts)
   own.paid = money.add(own.paid, answer.atomic)
   own.parts[#own.parts + 1] = answer.payment
   self.payment = total_payment(self)
+  if self.status == "completed" and (own.named or own.attached) then
+    jobs.keep(own.client, self, { purchase = own.named, total_ms = opts and opts.total_ms }, own.named or self.id)
+  end
   call.hand_over(handle)
   return answer
 end
@@ -208,11 +221,13 @@ function Job:poll(opts)
 end
 
 local function finished(self)
-  return result.new {
+  local value = result.new {
     client = hidden[self].client, body = self.body, id = self.id, kind = self.kind,
     status = self.status, raw_status = self.raw_status, urls = self.urls, text = self.text,
     payment = self.payment, billing = self.billing,
   }
+  result.set_files(value, hidden[self].files)
+  return value
 end
 
 -- The age at which to look next, after `age`.

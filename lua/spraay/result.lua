@@ -13,7 +13,7 @@ local methods = {}
 result.methods = methods
 local mt = { __name = "spraay.result" }
 
--- What belongs to a result and is nobody's business: { client=, sources= }.
+-- What belongs to a result and is nobody's business: { client=, sources=, files= }.
 local hidden = setmetatable({}, { __mode = "k" })
 
 mt.__index = function(self, key)
@@ -195,6 +195,11 @@ function result.is(value)
   return type(value) == "table" and getmetatable(value) == mt
 end
 
+--- Where what the links point at has been kept, by their number; see media.lua.
+function result.set_files(self, files)
+  hidden[self].files = files
+end
+
 -- ---- methods ------------------------------------------------------------------------
 
 --- Save the output: links are fetched, text and everything else is written as it is. A path that
@@ -211,7 +216,7 @@ function methods:save(path)
     return give(errors.usage("save: expected a path", nil, "argument"))
   end
   local urls = rawget(self, "urls")
-  if urls and #urls > 0 then return give(download.save(urls, path, client.config)) end
+  if urls and #urls > 0 then return give(download.save(urls, path, client.config, own.files)) end
   local data, extension = rawget(self, "text"), ".txt"
   if not data then
     extension = ".json"

@@ -89,9 +89,18 @@ end
 function routes.named(name)
   if routes.table[name] then return routes.table[name] end
   for _, route in pairs(routes.table) do
-    if route.path == name or route.path == name:gsub(":%w+$", "") or route.kind == name then return route end
+    if route.path == name or route.path == name:gsub(":%w+$", "") or route.kind == name
+      or routes.label(route) == name then
+      return route
+    end
   end
   return nil
+end
+
+--- A route as the gateway names it, "compute/text-inference"; nil when it is none of ours.
+function routes.label(route)
+  if not route or not route.name then return nil end
+  return (route.path:gsub("^" .. V1 .. "/", ""):gsub("^/", ""):gsub("/$", ""))
 end
 
 --- The published price as people read it, "0.03", or nil when free.

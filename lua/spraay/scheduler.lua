@@ -28,7 +28,7 @@ local LONGEST_STEP = 60
 local ready = { first = 1, last = 0 }   -- tasks to resume, in the order they became ready
 local polled = {}                       -- tasks with a poll function
 local timers = {}                       -- binary heap of { at, task, token }
-local live = 0                          -- tasks that have not ended
+local live = 0                          -- tasks that have not ended, but for those in the background
 local running                           -- the task being resumed, if any
 
 -- ---- timers ------------------------------------------------------------------
@@ -119,7 +119,7 @@ function scheduler.running()
   return running
 end
 
---- How many tasks have not ended.
+--- How many tasks have not ended; tasks in the background do not count.
 function scheduler.live()
   return live
 end
@@ -131,7 +131,7 @@ function scheduler.add(task, fn, args, ended)
   task.co = coroutine.create(function() return fn(unpack(args, 1, args.n)) end)
   task.ended, task.waiters = ended, {}
   tasks[task.co] = task
-  live = live + 1
+  if not task.background then live = live + 1 end
   task.token = {}
   scheduler.wake(task, "ready")
   return task
@@ -144,7 +144,8 @@ function scheduler.adopt(co, task)
 end
 
 local function finish(task, results)
-  task.finished, live = true, live - 1
+  task.finished = true
+  if not task.background then live = live - 1 end
   if results[1] then
     task.results = pack(unpack(results, 2, results.n))
   else

@@ -9,6 +9,7 @@ local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local money = require "spraay.money"
 local scheduler = require "spraay.scheduler"
+local step = require "spraay.step"
 local wait = require "spraay.wait"
 
 local unpack, pack = compat.unpack, compat.pack
@@ -46,7 +47,9 @@ local function starter()
 end
 
 local function spawn(scope, fn, args)
-  local self = setmetatable({ scope = scope, parent = starter() }, Task)
+  local parent = starter()
+  local self = setmetatable({ scope = scope, parent = parent, background = parent and parent.background }, Task)
+  step.inherit(self)
   if scope then
     scope.live = scope.live + 1
     scope.members[self] = true
@@ -66,6 +69,13 @@ function task.spawn(fn, ...)
   check_function(fn, "spawn", 2)
   local parent = scheduler.current() or scheduler.running()
   return spawn(parent and parent.scope, fn, pack(...))
+end
+
+--- A task that belongs to nobody: no run waits for it, it does not count among the live ones, and what it
+-- throws is nobody's business. It goes on whenever somebody waits.
+function task.background(fn, ...)
+  local self = setmetatable({ background = true }, Task)
+  return scheduler.add(self, task.pcall, pack(fn, ...), nil)
 end
 
 -- ---- how a task ended ---------------------------------------------------------

@@ -148,9 +148,11 @@ function Job:save(path) end
 ---@class spraay.CallOptions  the last table of every verb
 ---@field max spraay.Amount?  most one purchase of this call may cost
 ---@field timeout number?  seconds, as open's timeout.total
----@field purchase string?  a name for the intent: it is paid for once, whoever calls
+---@field purchase string?  a name for the intent: it is paid for once, whoever calls; its result and files are kept
 ---@field again boolean?  buy anew what was bought before
----@field once boolean?  never present a payment twice
+---@field once boolean?  of client:request and sessions: one payment for this method and URL, whatever the body, as
+---  long as the ledger remembers it; later calls get the stored answer. Of other verbs: a payment is presented once
+---@field on_lost "fail"|"repay"|nil  as in spraay.OpenOptions
 ---@field scope string?  keeps equal calls of different parts apart
 ---@field headers table<string, string>?  sent along
 ---@field unchecked boolean?  do not check the model against the known ones
@@ -189,10 +191,12 @@ function Job:save(path) end
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
 ---@field per_host spraay.Amount|false|nil  most one host may be paid
 ---@field budget spraay.Amount|false|nil  most this client may commit
----@field run string?  names the run: started again, it signs with the same nonces and pays nothing twice
+---@field run string?  names the run: killed anywhere and started again, it pays for nothing twice, and the results and
+---  files that had arrived are there again (payment.status = "restored"); one live process at a time
 ---@field scope string?  keeps equal calls of different clients apart
 ---@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature
----@field ledger false|nil  this version remembers in the memory of the process
+---@field ledger string|false|nil  the file that remembers purchases, "~/" at its start is home; false: the memory of
+---  this process. Default: ledger.db in $SPRAAY_STATE_DIR, $XDG_STATE_HOME/spraay or ~/.local/state/spraay
 ---@field hosts string[]?  other origins that may be paid
 ---@field pay_to string|string[]|nil  receivers that may be paid
 ---@field assets spraay.Asset[]?  other tokens
@@ -203,7 +207,8 @@ function Job:save(path) end
 ---@field rate boolean|{ limit: integer?, window: number? }|nil  space calls under the gateway's limiter;
 ---  requests a path, and seconds; on for the production gateway
 ---@field clock (fun(): number)?  seconds since 1970
----@field on_lost "fail"|nil  what to do when the result of a settled payment is lost
+---@field on_lost "fail"|"repay"|nil  when the result of a settled payment is lost: fail (unless told), or buy it
+---  again once the chain says that it was paid
 ---@field first_request_payment false|nil  this version never pays before it was asked
 ---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
 ---@field headers table<string, string>?  sent with every request to the gateway
@@ -413,20 +418,97 @@ function Client:quote(verb, arguments, options) end
 ---@return nil, string, spraay.Error
 function Client:plan() end
 
---- Not in this version.
----@return nil, string, spraay.Error
-function Client:purchases() end
+---@class spraay.PurchaseFilter
+---@field state string?  one of spraay.Purchase's, or "open"
+---@field run string?
+---@field since number?  begun at this moment or later
+---@field id string?
+---@field origin string?
+---@field limit integer?
 
---- Not in this version.
----@return nil, string, spraay.Error
-function Client:reconcile() end
+---@class spraay.Purchase  on record
+---@field id string
+---@field state "intent"|"reserved"|"asked"|"signed"|"sent"|"unknown"|"void"|"paid_lost"|"delivered"|"taken"
+---@field amount string  what it spent or may spend, "0.030000"
+---@field network string?  "base", or a CAIP-2 id
+---@field named boolean  by run or purchase=
+---@field run string?
+---@field step string?
+---@field verb string?
+---@field model string?
+---@field route string?  "compute/text-inference"
+---@field method string?
+---@field url string?
+---@field origin string?
+---@field payer string?
+---@field pay_to string?
+---@field asset string?
+---@field nonce string?  of its authorizations
+---@field epoch integer?
+---@field created integer?
+---@field signed_at integer?
+---@field valid_before integer?
+---@field spent_at integer?
+---@field sends integer?  how often it was presented
+---@field payment "settled"|"unconfirmed"|nil
+---@field transaction string?
+---@field note string?  what happened last
+---@field live boolean  a call holds it
+---@field hand "void"|"settle"|nil  closed by its owner's word
 
---- Not in this version.
----@return nil, string, spraay.Error
-function Client:step() end
+--- Purchases on record, oldest first.
+---@param filter? spraay.PurchaseFilter
+---@return spraay.Purchase[]? purchases
+---@return string? message
+---@return spraay.Error? err
+function Client:purchases(filter) end
 
---- Not in this version.
----@return nil, string, spraay.Error
+---@class spraay.ReconcileOptions
+---@field timeout number?  seconds, timeout.total unless told
+
+---@class spraay.Reconciled
+---@field id string
+---@field before string
+---@field after string
+---@field amount string
+---@field verb string?
+---@field run string?
+---@field hint string?
+
+---@class spraay.Reconciliation
+---@field void integer  proven never to have settled
+---@field paid_lost integer  settled, and the result is lost
+---@field delivered integer  the result is on record
+---@field open integer  still unknown
+---@field purchases spraay.Reconciled[]
+
+--- Ask the chain what became of the open purchases of this ledger. Reads only; never pays.
+---@param options? spraay.ReconcileOptions
+---@return spraay.Reconciliation? summary
+---@return string? message
+---@return spraay.Error? err
+function Client:reconcile(options) end
+
+--- fn() as a named part of a named run; steps inside steps are joined with "/". Returns what fn returns, and
+--- what it throws goes on.
+---@param name string
+---@param fn fun(): ...
+---@return any ...
+function Client:step(name, fn) end
+
+---@class spraay.Summary  tostring(summary) is a small table
+---@field settled string  paid, by the run over all processes, or by this client
+---@field open string  may have been paid
+---@field refused integer  calls of this client that its policy or budget refused, in this process
+---@field restored integer  calls of this client that got an answer paid for before, in this process
+---@field budget string?
+---@field left string?  of the budget
+---@field run string?
+---@field purchases table[]  the open ones, each a spraay.Purchase with a hint how to go on
+
+---@return spraay.Summary? summary
+---@return string? message
+---@return spraay.Error? err
 function Client:summary() end
 
 --- The address that pays.

@@ -6,10 +6,12 @@ local ask = require "spraay.ask"
 local batch = require "spraay.batch"
 local call = require "spraay.call"
 local compat = require "spraay.compat"
+local core = require "spraay.core"
 local embed = require "spraay.embed"
 local errors = require "spraay.errors"
 local jobs = require "spraay.jobs"
 local json = require "spraay.json"
+local media = require "spraay.media"
 local models = require "spraay.models"
 local money = require "spraay.money"
 local options = require "spraay.options"
@@ -137,6 +139,7 @@ local function perform(client, name, given, opts)
     handle:close()
     return nil, message, err
   end
+  media.keep(client, value, checked, answer.payment.purchase)
   call.hand_over(handle)
   return value
 end
@@ -206,6 +209,22 @@ function verbs.body_text(body)
   return nil, "the body has no JSON form: " .. tostring(why)
 end
 
+-- The name under which a URL is bought once: the same whatever the body, the run and the scope.
+local function once_name(method, url)
+  return "once " .. core.hex_encode(core.sha256(method .. " " .. (core.url_resolve(url, "") or url)))
+end
+
+-- { once = true }: one settled payment for this method and URL, as long as the ledger remembers it.
+local function buy_once(opts, method, url)
+  for _, other in ipairs { "purchase", "again" } do
+    if opts[other] then return nil, "once and " .. other .. " exclude each other" end
+  end
+  local out = {}
+  for key, value in pairs(opts) do out[key] = value end
+  out.once, out.purchase, out.by_url = nil, once_name(method, url), true
+  return out
+end
+
 --- The request of client:request and of sessions, or nil, message, err.
 function verbs.any_request(client, where, method, target, body, opts)
   local function refuse(why) return errors.usage(("%s: %s"):format(where, why), nil, "argument") end
@@ -222,9 +241,15 @@ function verbs.any_request(client, where, method, target, body, opts)
   if kind ~= nil and (type(kind) ~= "string" or kind:find("%c")) then
     return refuse("content_type must be a text")
   end
+  if opts.once then
+    opts, why = buy_once(opts, method, url)
+    if not opts then return refuse(why) end
+  end
   local route = path and routes.find(method, path)
   return {
-    method = method, url = url, body = text, content_type = kind, class = route and route.class or "once",
+    method = method, url = url, body = text, content_type = kind, route = route,
+    model = type(body) == "table" and type(body.model) == "string" and body.model or nil,
+    class = route and route.class or "once",
     price = route and call.price(client, route) or nil, slots = route and route.slots or 30, opts = opts,
   }
 end
@@ -245,6 +270,7 @@ function verbs.request(client, method, target, body, opts)
   if not answer then return nil, handle, err end
   local value = result.new { client = client, kind_ = "any", body = answer.body, payment = answer.payment,
     http = { status = answer.status, headers = answer.headers } }
+  if request.route then media.keep(client, value, request.opts, answer.payment.purchase) end
   call.hand_over(handle)
   return value
 end

@@ -76,7 +76,7 @@ function x402.session(client, request, opts)
   local handle, wallet_err
   handle, message, wallet_err = call.start(client, prepared, true)
   if not handle then return give(nil, message, wallet_err) end
-  return setmetatable({ client = client, handle = handle, wallet_err = wallet_err }, session_mt)
+  return setmetatable({ client = client, request = prepared, handle = handle, wallet_err = wallet_err }, session_mt)
 end
 
 -- The headers to send now.
@@ -90,7 +90,7 @@ local function step(self, status, headers, body)
   local handle, client = self.handle, self.client
   if self.value then return "done", self.value end
   if self.failure then return errors.fail(self.failure) end
-  local state, message, err = call.advance(handle, client, "x402.session")
+  local state, message, err = call.advance(handle, client, self.request)
   if not state then
     self.failure = err   -- cancelled: the call is closed
     return nil, message, err
@@ -101,18 +101,19 @@ local function step(self, status, headers, body)
     else
       call.feed(handle, status, headers, body)
     end
-    state, message, err = call.advance(handle, client, "x402.session")
+    state, message, err = call.advance(handle, client, self.request)
     if not state then
       self.failure = err
       return nil, message, err
     end
   end
   if state == "send" then return "send", outgoing(handle) end
+  if self.request.class ~= "free" then call.used(client) end
   local raw = handle:result()
   if not raw.ok then
     if raw.paid == "yes" then task.note_payment(raw.atomic) end
     handle:close()
-    local _, _, failure = call.failed(raw, self.wallet_err, "x402.session")
+    local _, _, failure = call.failed(client, raw, self.request, self.wallet_err)
     self.failure = failure
     return errors.fail(failure)
   end
@@ -121,6 +122,7 @@ local function step(self, status, headers, body)
   self.value = result.new { client = client, kind_ = "any", body = decoded, payment = call.payment_of(raw),
     http = { status = raw.status, headers = raw.headers } }
   task.note_payment(raw.payment and raw.payment.status == "settled" and raw.payment.atomic or nil)
+  if raw.payment and raw.payment.status == "restored" then call.count(client, "restored") end
   call.hand_over(handle)
   return "done", self.value
 end

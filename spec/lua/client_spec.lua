@@ -191,19 +191,110 @@ describe("a paid call", function()
   end)
 end)
 
-describe("what this version leaves to a later one", function()
-  local spraay = fake.new()
-  local client = assert(spraay.open {})
+describe("client:plan", function()
+  it("says plainly that this version has none", function()
+    local value, message, err = assert(fake.new().open {}):plan {}
+    assert.is_nil(value)
+    assert.equal("unsupported", err.code)
+    assert.truthy(message:find("client:plan is not in this version", 1, true))
+  end)
+end)
 
-  for _, name in ipairs { "plan", "purchases", "reconcile", "step", "summary" } do
-    it("is said plainly by client:" .. name, function()
-      local value, message, err = client[name](client, {})
-      assert.is_nil(value)
-      assert.equal("usage", err.kind)
-      assert.equal("unsupported", err.code)
-      assert.truthy(message:find("client:" .. name .. " is not in this version", 1, true))
-    end)
+describe("what the core is told of a call", function()
+  local spraay, world = fake.new()
+  world.answer = function() return { price = "30000", body = CHAT } end
+
+  it("is the verb, the model and the route, for the record", function()
+    local client = assert(spraay.open { ledger = "/tmp/x.db" })
+    client:chat({ messages = "x", model = "openai/gpt-4o" }, { unchecked = true })
+    client:request("POST", "/somewhere", { model = "y" })
+    assert.equal("/tmp/x.db", world.clients[1].config.ledger)
+    assert.equal("chat", world.calls[1].verb)
+    assert.equal("openai/gpt-4o", world.calls[1].model)
+    assert.equal("compute/text-inference", world.calls[1].route)
+    assert.is_false(world.calls[1].price_fixed)
+    assert.is_false(world.calls[1].repay)
+    assert.equal("request", world.calls[2].verb)
+    assert.equal("y", world.calls[2].model)
+    assert.is_nil(world.calls[2].route)
+  end)
+
+  it("is whether the price is the caller's own, and whether what was lost is bought again", function()
+    world.calls = {}
+    local client = assert(spraay.open { prices = { chat = "0.04" }, on_lost = "repay" })
+    client:chat "x"
+    client:chat("x", { on_lost = "fail" })
+    assert.is_true(world.calls[1].price_fixed)
+    assert.is_true(world.calls[1].repay)
+    assert.is_false(world.calls[2].repay)
+  end)
+end)
+
+describe("a client without a place for its ledger", function()
+  local spraay, world = fake.new()
+  world.folder = nil
+  world.answer = function(request)
+    return { price = request.class ~= "free" and "30000" or nil, body = CHAT }
   end
+
+  it("pays for nothing, and says what to set", function()
+    local value, message, err = assert(spraay.open {}):chat "x"
+    assert.is_nil(value)
+    assert.equal("ledger", err.kind)
+    assert.equal("no_place", err.code)
+    assert.equal("no", err.paid)
+    for _, word in ipairs { "ledger =", "SPRAAY_STATE_DIR" } do assert.truthy(message:find(word, 1, true)) end
+    assert.equal(0, #world.settled)
+  end)
+
+  it("still asks for prices and uses what is free", function()
+    local client = assert(spraay.open {})
+    assert(client:models())
+    assert.equal("0.030000", client:quote("chat", "x").amount)
+    assert.equal("dry_run", select(3, assert(spraay.open { dry_run = true }):chat "x").code)
+  end)
+
+  it("pays when it is told to remember in memory", function()
+    assert.equal("settled", assert(spraay.open { ledger = false }):chat("x").payment.status)
+    assert.is_nil(world.clients[#world.clients].config.ledger)
+  end)
+end)
+
+describe("what mends an error", function()
+  local spraay, world = fake.new()
+  local hint, code
+  world.answer = function()
+    return { price = "30000", error = { kind = code == "paid_lost" and "payment" or "policy", code = code, hint = hint,
+      message = code == "pay_to" and "https://x.example asks to be paid at 0xNew, and was paid at 0xOld before" or "so",
+      paid = code == "paid_lost" and "yes" or "no", atomic = "30000", purchase = "pur_1" } }
+  end
+
+  local function of(what, options, said)
+    code, hint = what, said
+    return select(2, assert(spraay.open(options)):chat("x"))
+  end
+
+  it("is a command that can be typed: a raised price is accepted", function()
+    local message = of("price_raised", nil, "allow it for one call with max = \"0.04\", or …")
+    assert.truthy(message:find("`spraay ledger accept-price compute/text-inference 0.04`", 1, true), message)
+    message = of("price_raised", { gateway = "http://127.0.0.1:1", ledger = "/x y.db" }, "max = \"0.04\"")
+    assert.truthy(message:find("0.04 --gateway http://127.0.0.1:1 --ledger '/x y.db'`", 1, true), message)
+    message = of("price_raised", { ledger = false }, "max = \"0.04\"")
+    assert.truthy(message:find("prices = { [\"compute/text-inference\"] = \"0.04\" }", 1, true), message)
+  end)
+
+  it("a changed receiver is trusted", function()
+    local message = of("pay_to")
+    assert.truthy(message:find("`spraay ledger trust https://x.example 0xNew`", 1, true), message)
+    assert.truthy(message:find("pay_to = { \"0xNew\" }", 1, true), message)
+  end)
+
+  it("a lost result is bought again, or claimed", function()
+    local message = of("paid_lost")
+    assert.truthy(message:find("on_lost = \"repay\"", 1, true), message)
+    assert.truthy(message:find("`spraay ledger claim pur_1`", 1, true), message)
+    assert.is_nil(of("paid_lost", { ledger = false }):find("spraay ledger", 1, true))
+  end)
 end)
 
 describe("client:request", function()
@@ -229,6 +320,49 @@ describe("client:request", function()
     client:request("GET", "/stats")
     assert.equal("60000", world.calls[1].price)
     assert.equal("free", world.calls[2].class)
+  end)
+
+  describe("with once = true", function()
+    it("pays for a method and URL one time: later calls get the stored answer", function()
+      world.settled, world.calls = {}, {}
+      assert.equal("settled", assert(client:request("GET", "/once?a=1", nil, { once = true })).payment.status)
+      local again = assert(client:request("GET", "/once?a=1", nil, { once = true }))
+      assert.equal("restored", again.payment.status)
+      assert.equal(42, again.answer)
+      assert.equal("restored", assert(client:request("GET", "https://gateway.spraay.app/once?a=1", nil,
+        { once = true })).payment.status)
+      assert.equal(1, #world.settled)
+      for _, call in ipairs(world.calls) do assert.equal("once", call.class) end
+    end)
+
+    it("keeps methods and queries apart", function()
+      world.settled = {}
+      client:request("GET", "/apart?a=1", nil, { once = true })
+      client:request("GET", "/apart?a=2", nil, { once = true })
+      client:request("POST", "/apart?a=1", {}, { once = true })
+      assert.equal(3, #world.settled)
+    end)
+
+    it("names the purchase by the URL alone, so another body is told apart by the core", function()
+      world.calls = {}
+      client:request("POST", "/body", { a = 1 }, { once = true })
+      client:request("POST", "/body", { a = 2 }, { once = true, scope = "s" })
+      assert.equal(world.calls[1].purchase, world.calls[2].purchase)
+      world.answer = function()
+        return { price = "1000", error = { kind = "usage", code = "purchase_mismatch", message = "…" } }
+      end
+      local _, message = client:request("POST", "/body2", { a = 3 }, { once = true })
+      assert.truthy(message:find("this URL was paid for once, with another body", 1, true))
+    end)
+
+    it("goes with no other name for the purchase", function()
+      for _, other in ipairs { { once = true, purchase = "x" }, { once = true, again = true } } do
+        local value, message, err = client:request("GET", "/x", nil, other)
+        assert.is_nil(value)
+        assert.equal("usage", err.kind)
+        assert.truthy(message:find("exclude each other", 1, true))
+      end
+    end)
   end)
 
   for _, case in ipairs {

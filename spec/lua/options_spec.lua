@@ -80,10 +80,11 @@ describe("spraay.open", function()
     { { networks = { "bas" } }, "Did you mean \"base\"?", "a network it does not know" },
     { { networks = { "solana" } }, "Add \"base\"", "networks it cannot pay on" },
     { { on_pay = true }, "function", "an on_pay that cannot be called" },
-    { { ledger = "/tmp/ledger.db" }, "memory of the process", "a ledger it would not write" },
+    { { ledger = "/tmp/" }, "names a folder", "a folder for a ledger" },
+    { { ledger = "~/x.db" }, "HOME is not set", "a home that is not there" },
     { { futures = "escrow" }, "ledger dialect", "a dialect it does not speak" },
     { { first_request_payment = true }, "not in this version", "what it cannot do yet" },
-    { { on_lost = "repay" }, "not in this version", "what it cannot do yet, again" },
+    { { on_lost = "retry" }, "\"fail\" or \"repay\"", "a word for lost results that it does not know" },
     { { timeout = { totl = 5 } }, "connect, idle and total", "an unknown part of the timeout" },
     { { timeout = 0 }, "above 0", "no time at all" },
     { { retries = 1.5 }, "whole number", "half a retry" },
@@ -147,11 +148,11 @@ describe("every option of open", function()
         { Host = "x" }, { ["Content-Length"] = "5" }, { Accept = "text/html" }, { "X-A: b" } } },
     hosts = { { {}, "x.example", { "https://x.example", "http://localhost:1" } },
       { 5, { 5 }, { "http://x.example" }, { "https://x.example/y" }, { a = "x" } } },
-    ledger = { { false, ":memory:" }, { "/tmp/ledger.db", true, 5 } },
+    ledger = { { false, ":memory:", "/tmp/x.db", "x.db" }, { "", "/tmp/", true, 5, "a\nb", {} } },
     log = { { fn, true, false, "stderr" }, { "stdout", 5, {} } },
     networks = { { "base", { "base" }, { "base", "solana" }, { "eip155:8453", "base" } },
       { {}, 5, { 5 }, { "bas" }, { "solana" }, { "eip155" }, { a = "base" } } },
-    on_lost = { { "fail" }, { "repay", true } },
+    on_lost = { { "fail", "repay" }, { "retry", true, false } },
     on_pay = { { fn }, { true, "x" } },
     pay_to = { { "0xAb", { "0xAb", "0xCd" } }, { {}, 5, { 5 }, { "0x Ab" }, "" } },
     per_call = { { "0.6", "0", spraay.usdc "1" }, { false, 0.6, "-1", "1e3" } },
@@ -215,7 +216,7 @@ describe("every option of open", function()
     io.open = function() touched = touched + 1 end   -- luacheck: ignore 122
     io.popen = io.open   -- luacheck: ignore 122
     local client = spraay.open { wallet = spraay.wallet.file "/nowhere/key", ca_file = "/nowhere/ca", run = "x",
-      rpc = { base = "https://rpc.invalid" }, proxy = "http://proxy.invalid", log = true }
+      ledger = "/nowhere/x.db", rpc = { base = "https://rpc.invalid" }, proxy = "http://proxy.invalid", log = true }
     io.open, io.popen = real_open, real_popen   -- luacheck: ignore 122
     assert.truthy(client)
     assert.equal(0, touched)
@@ -258,6 +259,35 @@ describe("the environment", function()
   end)
 end)
 
+describe("the place of the ledger", function()
+  local spraay, world = fake.new()
+  world.folder = nil
+
+  local function of(env, given)
+    world.env = env
+    return assert(spraay.open { ledger = given }).config.ledger
+  end
+
+  it("is SPRAAY_STATE_DIR, then XDG_STATE_HOME, then home", function()
+    local env = { SPRAAY_STATE_DIR = "/own/", XDG_STATE_HOME = "/state", HOME = "/home/a" }
+    assert.equal("/own/ledger.db", of(env))
+    env.SPRAAY_STATE_DIR = ""
+    assert.equal("/state/spraay/ledger.db", of(env))
+    env.XDG_STATE_HOME = "relative"   -- invalid, says the XDG specification
+    assert.equal("/home/a/.local/state/spraay/ledger.db", of(env))
+    env.HOME = ""
+    assert.is_nil(of(env))
+  end)
+
+  it("is what the caller says before all of them, and \"~/\" is home", function()
+    local env = { SPRAAY_STATE_DIR = "/own", HOME = "/home/a/" }
+    assert.equal("here.db", of(env, "here.db"))
+    assert.equal("/home/a/x/y.db", of(env, "~/x/y.db"))
+    assert.is_nil(of(env, false))
+    assert.is_nil(of(env, ":memory:"))
+  end)
+end)
+
 describe("the options of a call", function()
   local spraay, world = fake.new()
   world.answer = function() return { price = "30000", body = { choices = {} } } end
@@ -267,6 +297,7 @@ describe("the options of a call", function()
     { { mx = "1" }, "Did you mean \"max\"?" }, { { max = 0.05 }, "number 0.05" },
       { { timeout = "5" }, "seconds" },
     { { purchase = "" }, "short text" }, { { again = 1 }, "true or false" }, { "x", "must be a table" },
+    { { on_lost = "retry" }, "\"fail\" or \"repay\"" },
   } do
     it("are refused when " .. case[2], function()
       local value, message, err = client:chat("x", case[1])

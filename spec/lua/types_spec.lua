@@ -89,6 +89,8 @@ describe("types.lua", function()
     { "GpuArguments", require "spraay.args".gpu_fields },
     { "EstimateArguments", require "spraay.verbs".estimate_fields },
     { "DepositArguments", require "spraay.futures".deposit_fields },
+    { "PurchaseFilter", require "spraay.purchases".filters }, { "Purchase", require "spraay.purchases".fields },
+    { "ReconcileOptions", require "spraay.reconcile".option_names },
     { "SessionRequest", require "spraay.x402".request_fields }, { "PayPolicy", require "spraay.x402".policy_fields },
   } do
     it("describes every field of " .. case[1] .. ", and no other", function()

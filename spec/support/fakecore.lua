@@ -7,8 +7,12 @@
 --   world.answer = function(request) return { body = {…}, price = "30000", after = 0.2 } end
 --
 -- An answer is { status = 200, body = table or text, headers = {}, price = atomic or nil, after = seconds,
--- error = { kind=, paid=, … } }. The fake keeps one rule of the real core because the Lua layer leans
--- on it: a delivered answer that was not taken is handed to the next equal call, unpaid.
+-- error = { kind=, paid=, … } }. The fake keeps two rules of the real core because the Lua layer leans
+-- on them: a delivered answer that was not taken is handed to the next equal call, unpaid; and what has
+-- a name (run, purchase=) is handed out again, in a run as often as it was bought.
+--
+-- world.rows are the purchases on record; a row's `fate` is what the chain will say of it: "void",
+-- "paid_lost", "delivered", or nothing. world.restart() is the same machine with a new process.
 local real = require "spraay.core"
 
 local fake = {}
@@ -87,6 +91,37 @@ local function purchase_key(spec)
     "\n")
 end
 
+-- How a purchase is called that has a name, and which of its equals it is; nil when it has none.
+local function name_of(call)
+  local spec, run = call.spec, call.client and call.client.config.run
+  if spec.purchase then return "purchase " .. spec.purchase, 1 end
+  if not run then return nil end
+  local name = table.concat({ "run", run, spec.step or "", spec.method, spec.url, spec.body or "" }, "\n")
+  return name, (call.world.handed[name] or 0) + 1
+end
+
+local function named_answer(call)
+  local name, k = name_of(call)
+  local list = name and call.world.named[name]
+  return list and list[k]
+end
+
+-- The record of a purchase.
+local function note(call, fields)
+  local world, spec = call.world, call.spec
+  local row = world.row[call.purchase]
+  if not row then
+    row = { id = call.purchase, created = world.wall(), live = false, sends = 1, epoch = 0,
+      named = name_of(call) ~= nil, run = call.client and call.client.config.run, step = spec.step,
+      verb = spec.verb, model = spec.model, route = spec.route, method = spec.method, url = spec.url,
+      origin = spec.url:match("^%a+://[^/]+"), payer = PAYER, network = "eip155:8453", asset = "0xUSDC",
+      pay_to = "0xPAY", mark = "0x" .. ("ab"):rep(32) }
+    world.row[row.id] = row
+    world.rows[#world.rows + 1] = row
+  end
+  for key, value in pairs(fields) do row[key] = value end
+end
+
 local function finish(call, result)
   call.stage, call.outcome = "done", result
 end
@@ -104,7 +139,15 @@ local function settle(call, answer)
   local result = { ok = true, status = answer.status or 200, headers = lower(answer.headers),
     body = text_of(answer.body),
     payment = payment or { status = "free" } }
-  if answer.price then world.kept[purchase_key(call.spec)] = result end
+  if answer.price then
+    world.kept[purchase_key(call.spec)] = result
+    local name, k = name_of(call)
+    if name then
+      world.named[name] = world.named[name] or {}
+      world.named[name][k] = result
+    end
+    note(call, { state = "delivered", atomic = answer.price, payment = payment.status, transaction = "0xabc" })
+  end
   call.kept = result
   finish(call, result)
 end
@@ -116,6 +159,11 @@ local function failed(call, answer)
     hint = err.hint, status = answer.status or err.status, paid = err.paid or "no", expect = err.expect,
     until_ = err.until_, atomic = err.atomic, purchase = err.purchase, retry_after = err.retry_after,
     headers = lower(answer.headers), body = text_of(answer.body) }
+  if result.paid == "maybe" then
+    result.purchase = result.purchase or call.purchase
+    note(call, { state = "unknown", atomic = err.atomic or "0", note = result.message,
+      valid_before = err.until_ or call.world.wall() + 300 })
+  end
   finish(call, result)
 end
 
@@ -193,7 +241,7 @@ function Call:cancel()
     local spec, answer, world = self.spec, self.answer, self.world
     world.at(answer.after or 0.1, function()
       if answer.error then return end
-      settle({ world = world, spec = spec, purchase = self.purchase }, answer)
+      settle({ world = world, spec = spec, purchase = self.purchase, client = self.client }, answer)
     end)
     finish(self, { ok = false, kind = "cancelled", message = "the call was cancelled", paid = "maybe",
       atomic = answer.price, purchase = self.purchase, until_ = 1700003600 })
@@ -211,6 +259,10 @@ function Call:taken()
   self.was_taken = true
   local key = purchase_key(self.spec)
   if self.world.kept[key] and self.kept == self.world.kept[key] then self.world.kept[key] = nil end
+  local name, k = name_of(self)
+  if name and not self.spec.purchase and named_answer(self) then self.world.handed[name] = k end
+  local row = self.world.row[self.purchase]
+  if row and row.state == "delivered" then row.state = "taken" end
 end
 
 -- External calls: the caller carries the bytes.
@@ -250,8 +302,13 @@ function Client:call(spec)
   world.purchases = world.purchases + 1
   local call = setmetatable({ world = world, client = self, spec = spec, stage = "running",
     purchase = "p" .. world.purchases }, Call)
-  local kept = not spec.again and world.kept[purchase_key(spec)]
+  if spec.reconcile then
+    world.at(0.05, function() if call.stage ~= "done" then call:look() end end)
+    return call
+  end
+  local kept = not spec.again and spec.pay ~= false and (named_answer(call) or world.kept[purchase_key(spec)])
   if kept then
+    call.purchase = kept.payment.purchase
     world.at(0.01, function()
       local again = {}
       for key, value in pairs(kept) do again[key] = value end
@@ -276,7 +333,112 @@ function Client:call(spec)
   return call
 end
 
-function Client:spent() return { committed = "30000", settled = "30000", open = "0" } end
+-- A reconcile= call: only what is on record, and what the chain says of it.
+function Call:look()
+  local world, id = self.world, self.spec.reconcile
+  local row = world.row[id]
+  self.purchase = id
+  if not row then
+    return failed(self, { error = { kind = "usage", code = "purchase_missing", message = "no such purchase" } })
+  end
+  local fate = row.fate
+  if not fate then
+    return failed(self, { error = { kind = "payment", code = "unanswered", message = "no answer tells", paid = "maybe",
+      atomic = row.atomic, purchase = id, until_ = row.valid_before } })
+  end
+  row.state, row.fate = fate, nil
+  if fate == "delivered" then
+    return finish(self, { ok = true, status = 200, headers = lower(), body = "{}",
+      payment = { status = "restored", atomic = row.atomic, purchase = id } })
+  end
+  failed(self, { error = { kind = "payment", code = fate, message = "the chain says so",
+    paid = fate == "void" and "no" or "yes", atomic = row.atomic, purchase = id } })
+end
+
+-- ---- questions -----------------------------------------------------------------------------
+
+local Op = {}
+Op.__index = Op
+function Op:done() return self.over end
+function Op:result()
+  assert(self.over, "not done yet")
+  if self.code then return nil, self.why, self.code end
+  return self.value
+end
+
+-- An operation that is done a little later.
+local function asked(world, fn)
+  local op = setmetatable({}, Op)
+  world.at(0.01, function()
+    op.value, op.why, op.code = fn()
+    op.over = true
+  end)
+  return op
+end
+
+local OPEN = { asked = true, signed = true, sent = true, unknown = true }
+
+local function sum_of(rows)
+  local settled, open = "0", "0"
+  for _, row in ipairs(rows) do
+    if row.state == "delivered" or row.state == "taken" or row.state == "paid_lost" then
+      settled = real.amount_add(settled, row.atomic)
+    elseif OPEN[row.state] then
+      open = real.amount_add(open, row.atomic)
+    end
+  end
+  return { settled = settled, open = open, committed = real.amount_add(settled, open) }
+end
+
+local Ledger = {}
+Ledger.__index = Ledger
+
+local answers = {}
+
+function answers.list(world, args)
+  local out = {}
+  for _, row in ipairs(world.rows) do
+    local wanted = (not args.open or OPEN[row.state]) and (not args.since or row.created >= args.since)
+    for _, name in ipairs { "state", "run", "origin", "id" } do
+      wanted = wanted and (args[name] == nil or args[name] == row[name])
+    end
+    if wanted and not (args.limit and args.limit > 0 and #out >= args.limit) then
+      local copy = {}
+      for key, value in pairs(row) do copy[key] = value end
+      out[#out + 1] = copy
+    end
+  end
+  return out
+end
+
+function answers.close(world, args)
+  local row = world.row[args.id]
+  if not row then return nil, "there is no such purchase", "MISSING" end
+  if not OPEN[row.state] then return nil, "this purchase is not open", "STATE" end
+  if not args.wallet then return nil, "only the wallet that pays can close it", "PERMISSION" end
+  row.state, row.hand = args.settled and "paid_lost" or "void", args.settled and "settle" or "void"
+  if not args.settled then row.atomic = "0" end
+  return true
+end
+
+function answers.verify(world) return world.findings or {} end
+
+function Ledger:ask(kind, args)
+  local world = self.world
+  world.questions[#world.questions + 1] = { kind = kind, args = args or {} }
+  return asked(world, function()
+    if world.ledger_trouble then return nil, world.ledger_trouble, "IO" end
+    return answers[kind](world, args or {})
+  end)
+end
+function Ledger:close() self.closed = true end
+
+function Client:totals()
+  return asked(self.world, function()
+    if self.world.ledger_trouble then return nil, self.world.ledger_trouble, "IO" end
+    return sum_of(self.world.rows)
+  end)
+end
 function Client:close() self.closed = true end
 
 -- ---- wallets --------------------------------------------------------------------------------
@@ -294,19 +456,26 @@ Wallet.__tostring = function() return "wallet 0x19E7...ff2A (evm, fake)" end
 function fake.new(env)
   local world = { now = 1000, events = {}, calls = {}, settled = {}, kept = {}, web = {}, fetched = {},
     steps = 0,
-    purchases = 0, asked = 0, env = env or { SPRAAY_PRIVATE_KEY = "0x01" }, process = 1, clients = {} }
+    rows = {}, row = {}, named = {}, handed = {}, questions = {}, folder = "/nowhere/state",
+    purchases = 0, asked = 0, env = env or { SPRAAY_PRIVATE_KEY = "0x01" }, process = 1, clients = {}, ledgers = {} }
   function world.at(after, fn) world.events[#world.events + 1] = { at = world.now + after, fn = fn } end
   world.answer = function() return nil end
+  function world.wall() return 1700000000 + math.floor(world.now) end
+  function world.restart() world.handed, world.kept = {}, {} end
 
   local core = setmetatable({
     mono_ms = function() return math.floor(world.now * 1000 + 0.5) end,
-    wall_s = function() return 1700000000 + math.floor(world.now) end,
+    wall_s = world.wall,
     pid = function() return world.process end,
     engine = function() return setmetatable({ world = world }, Engine) end,
     client = function(_, config)
       local client = setmetatable({ world = world, config = config }, Client)
       world.clients[#world.clients + 1] = client
       return client
+    end,
+    ledger = function(_, path)
+      world.ledgers[#world.ledgers + 1] = path or ""
+      return setmetatable({ world = world }, Ledger)
     end,
     wallet_env = function(name)
       if world.env[name] then return setmetatable({}, Wallet) end
@@ -323,7 +492,12 @@ function fake.new(env)
   package.loaded["spraay.core"] = core
   local spraay = require "spraay"
   local open = require("spraay.client").open
-  spraay.open = function(options) return open(options, function(name) return world.env[name] end) end
+  -- Purchases have a place unless a spec says otherwise; nothing is ever written there.
+  local function env_of(name)
+    if name == "SPRAAY_STATE_DIR" and world.env[name] == nil then return world.folder end
+    return world.env[name]
+  end
+  spraay.open = function(options) return open(options, env_of) end
   package.loaded["spraay.core"] = real   -- for the next one
   return spraay, world
 end

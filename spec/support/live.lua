@@ -32,10 +32,11 @@ function live.stop(box)
   os.remove(box.keyfile)
 end
 
---- Options of a client that pays this sandbox and asks its chain. `false` for rpc turns the chain off.
+--- Options of a client that pays this sandbox and asks its chain, and remembers in memory. `false` for rpc
+-- turns the chain off.
 function live.options(box, more)
   local all = { gateway = box.url, wallet = spraay.wallet.file(box.keyfile), rpc = { base = box.rpc },
-    per_day = "1000", timeout = { connect = 2, idle = 2, total = 5 } }
+    per_day = "1000", ledger = false, timeout = { connect = 2, idle = 2, total = 5 } }
   for name, value in pairs(more or {}) do all[name] = value end
   return all
 end

@@ -8,10 +8,19 @@
 
 local cli = {}
 
-cli.COMMANDS = { "sandbox" }
+cli.COMMANDS = { "ledger", "sandbox" }
 
 cli.EXIT = { done = 0, usage = 2, policy = 3, wallet = 4, unknown = 5, gateway = 6, connection = 7,
              ledger = 8, interrupted = 130 }
+
+local OF_KIND = { usage = "usage", policy = "policy", budget = "policy", wallet = "wallet", payment = "unknown",
+                  gateway = "gateway", connection = "connection", timeout = "connection", ledger = "ledger",
+                  cancelled = "interrupted" }
+
+--- The exit code of an error value.
+function cli.exit_of(err)
+  return cli.EXIT[OF_KIND[err.kind] or "usage"]
+end
 
 -- Debian keeps the pure-Lua half of lua-http and some of its friends under 5.1 only.
 local function borrow_modules()

@@ -1,0 +1,148 @@
+--- `spraay ledger reconcile | void | settle | trust | accept-price | claim`.
+-- SPDX-License-Identifier: MIT
+local client_of = require "spraay.client"
+local errors = require "spraay.errors"
+local json = require "spraay.json"
+local ledger = require "spraay.ledger"
+local money = require "spraay.money"
+local networks = require "spraay.options.networks"
+local options = require "spraay.options"
+local print_ = require "spraay.cli.print"
+local purchases = require "spraay.purchases"
+local routes = require "spraay.routes"
+local shared = require "spraay.cli.ledger.shared"
+
+local acting = {}
+
+function acting.reconcile(args)
+  if not ledger.exists(args.path) then
+    shared.nothing(args)
+    return 0
+  end
+  local from, wallet_err = shared.wallet_of(args)
+  if not from then return shared.trouble_of(wallet_err) end
+  local client, _, err = client_of.open { ledger = args.path, wallet = from, errors = "return" }
+  if not client then return shared.trouble_of(err) end
+  local done
+  done, _, err = client:reconcile { timeout = args.timeout and args.timeout > 0 and args.timeout or nil }
+  client:close()
+  if not done then return shared.trouble_of(err) end
+  if args.json then
+    done.purchases = json.array(done.purchases)
+    print_.json(done)
+  elseif #done.purchases == 0 then
+    print("nothing is open")
+  else
+    for _, line in ipairs(done.purchases) do
+      line.change = line.before == line.after and line.after or line.before .. " -> " .. line.after
+    end
+    print_.table({ { "purchase", "id" }, { "USDC", "amount", right = true }, { "state", "change" } }, done.purchases)
+    for _, line in ipairs(done.purchases) do
+      if line.hint then print(line.id .. ": " .. line.hint) end
+    end
+  end
+  return done.open > 0 and 5 or 0
+end
+
+-- ---- one's own word ---------------------------------------------------------------------------
+
+local MEANS = {
+  void = "It no longer counts against budget and per_day. Its nonce stays: if the same call pays again and this one "
+    .. "did settle, USDC refuses the second.",
+  settle = "It counts as spent, with its result lost. The same call says so instead of paying; { on_lost = \"repay\" } "
+    .. "buys it again once the chain says that it was paid.",
+}
+
+local function close_by_hand(args, settled)
+  local row, code = shared.row_of(args)
+  if not row then return code end
+  local _, wallet_err, key = shared.wallet_of(args)
+  if not key then return shared.trouble_of(wallet_err) end
+  local closed, _, err = ledger.ask(args.path, "close", { id = args.id, settled = settled, wallet = key })
+  if not closed then return shared.trouble_of(err) end
+  print(("%s (%s USDC) was %s and is %s, by your word."):format(row.id, money.format(row.atomic or "0"), row.state,
+    settled and "settled" or "void"))
+  print(MEANS[settled and "settle" or "void"])
+  return 0
+end
+
+function acting.void(args) return close_by_hand(args, false) end
+function acting.settle(args) return close_by_hand(args, true) end
+
+function acting.trust(args)
+  local origin, why = options.origin(args.origin:find("://", 1, true) and args.origin or "https://" .. args.origin)
+  if not origin then return shared.trouble("ORIGIN " .. why) end
+  if not args.address:match("^0[xX]%x+$") or #args.address ~= 42 then
+    return shared.trouble("ADDRESS must be an EVM address, 0x and 40 hex digits")
+  end
+  local network = networks[args.network] or args.network
+  if not network:match("^eip155:%d+$") then
+    return shared.trouble("--network must be base, base-sepolia, or an EVM network's CAIP-2 id such as eip155:8453")
+  end
+  local from, wallet_err, key = shared.wallet_of(args)
+  if not key then return shared.trouble_of(wallet_err) end
+  local done, _, err = ledger.ask(args.path, "trust",
+    { wallet = key, origin = origin, network = network, pay_to = args.address })
+  if not done then return shared.trouble_of(err) end
+  print(("%s is paid at %s on %s from now on, by %s."):format(origin, args.address, purchases.network_name(network),
+    from:address()))
+  print("Any other receiver that it names is refused.")
+  return 0
+end
+
+acting["accept-price"] = function(args)
+  local route = routes.named(args.route)
+  if not route or not route.price then
+    local labels, known = {}, {}
+    for name, one in pairs(routes.table) do
+      if one.price then
+        labels[#labels + 1] = routes.label(one)
+        known[#known + 1], known[#known + 2] = name, labels[#labels]
+      end
+    end
+    table.sort(labels)
+    return shared.trouble(("no price is published for the route %s. %s"):format(errors.show(args.route),
+      errors.meant(args.route, known, "Routes are " .. errors.list(labels))))
+  end
+  local atomic, why = money.atomic(args.price)
+  if not atomic then return shared.trouble("PRICE " .. why) end
+  local gateway = args.gateway or os.getenv("SPRAAY_GATEWAY")
+  if gateway == nil or gateway == "" then gateway = options.PRODUCTION end
+  local origin
+  origin, why = options.origin(gateway)
+  if not origin then return shared.trouble("--gateway " .. why) end
+  local from, wallet_err, key = shared.wallet_of(args)
+  if not key then return shared.trouble_of(wallet_err) end
+  local label = routes.label(route)
+  local done, _, err = ledger.ask(args.path, "accept_price",
+    { wallet = key, origin = origin, route = label, atomic = atomic })
+  if not done then return shared.trouble_of(err) end
+  print(("%s at %s may cost up to %s USDC, by %s; its published price is %s."):format(label, origin,
+    money.short(atomic), from:address(), money.short(route.price)))
+  print("per_call, per_day, budget and max still bound it.")
+  return 0
+end
+
+-- ---- a claim ------------------------------------------------------------------------------------
+
+function acting.claim(args)
+  local row, code = shared.row_of(args)
+  if not row then return code end
+  if row.state ~= "paid_lost" then
+    return shared.trouble(("%s is %s: a claim is for what was paid and lost"):format(row.id, row.state)
+      .. (purchases.is_open(row) and "; `spraay ledger reconcile` asks the chain" or ""))
+  end
+  print_.json {
+    claim = "x402 payment settled, result not delivered", purchase = row.id, gateway = row.origin,
+    request = { method = row.method, url = row.url }, payer = row.payer, pay_to = row.pay_to,
+    amount = money.format(row.atomic or "0"), amount_atomic = row.atomic, asset = row.asset, network = row.network,
+    nonce = row.mark, transaction = row.transaction, presentations = row.sends,
+    proof = row.hand == "settle" and "the payer's word" or "the chain, or the gateway's own receipt",
+    times = { first_asked = print_.time(row.created), signed = row.signed_at and print_.time(row.signed_at) or nil,
+      valid_before = row.valid_before and print_.time(row.valid_before) or nil },
+    lost = row.note and print_.text(row.note) or nil,
+  }
+  return 0
+end
+
+return acting
