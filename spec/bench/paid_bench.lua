@@ -4,22 +4,11 @@
 -- SPDX-License-Identifier: MIT
 local bench = require "spec.bench.bench"
 local core = require "spraay.core"
+local server = require "spec.bench.server"
 local spraay = require "spraay"
 
 local CALLS, AT_ONCE, DELAY_MS = 400, 100, 200
 local MOST_RATIO, MOST_MB = 1.3, 64
-
-local function start_server()
-  local report = os.tmpname()
-  os.remove(report)
-  assert(os.execute("mkfifo " .. report))
-  local process = assert(io.popen("exec lua5.4 spec/bench/paid_server.lua " .. report, "w"))
-  local file = assert(io.open(report))
-  local port = file:read "*n"
-  file:close()
-  os.remove(report)
-  return process, ("http://127.0.0.1:%d"):format(port)
-end
 
 -- Most memory this process has held so far, in MB; nil where the system does not tell.
 local function peak_mb()
@@ -33,9 +22,9 @@ local function show(name, value, unit, note)
   print(("%-44s %10.2f %-3s %s"):format(name, value, unit, note or ""))
 end
 
-local server, url = start_server()
+local process, url = server.start()
 local wallet = spraay.wallet.generate()
-local client = assert(spraay.open { gateway = url, wallet = wallet, per_day = "100", networks = { "base" } })
+local client = assert(spraay.open { gateway = url, wallet = wallet, per_day = "100", ledger = false, networks = { "base" } })
 
 local count = 0
 local function pay(delay_ms)
@@ -147,7 +136,7 @@ end
 print(_VERSION)
 local good = many()
 micro(one())
-server:close()
+process:close()
 if not good then
   print "slower or larger than it must be"
   os.exit(1)

@@ -109,12 +109,14 @@ describe("before settling, a three-try loop gets its answer and pays once after"
 end)
 
 -- Terms that must never be signed; the honest offer that follows is paid.
-local HOSTILE = { changed_payto = "pay_to", float_amount = "amount", negative_amount = "amount",
-                  no_accepts = "malformed", no_domain = "domain", price_raised = "price_raised", solana_only = "network",
-                  ten_year_window = "window", unknown_flow = "flow", unknown_scheme = "scheme", wrong_asset = "asset",
-                  wrong_decimals = "price_raised", wrong_domain = "domain", wrong_network = "network",
-                  zero_amount = "amount", bad_base64_challenge = "malformed", bad_json_challenge = "malformed",
-                  body_only_challenge = "no_offer", challenge_twice = "malformed" }
+local HOSTILE = {
+  changed_payto = "pay_to", float_amount = "amount", negative_amount = "amount", no_accepts = "malformed",
+  no_domain = "domain", price_raised = "price_raised", solana_only = "network", ten_year_window = "window",
+  unknown_flow = "flow", unknown_scheme = "scheme", wrong_asset = "asset", wrong_decimals = "price_raised",
+  wrong_domain = "domain", wrong_network = "network", zero_amount = "amount",
+  bad_base64_challenge = "malformed", bad_json_challenge = "malformed", body_only_challenge = "no_offer",
+  challenge_twice = "malformed",
+}
 
 describe("hostile terms are refused by name, unsigned, and the next honest offer is paid:", function()
   for fault, code in pairs(HOSTILE) do
