@@ -6,41 +6,11 @@ local core = require "spraay.core"
 local sandbox = require "spec.support.sandbox"
 
 local drive, lost, unsent, plain = exchange.drive, exchange.lost, exchange.unsent, exchange.plain
-local nonces = exchange.nonces
+local nonces, result, sign, signer = exchange.nonces, exchange.result, exchange.sign, exchange.signer
 
-local KEY = ("\17"):rep(32)
 local HOUR, DAY = 3600, 86400
 local JSON = { { "Content-Type", "application/json" } }
 local BODY = '{"messages":[{"role":"user","content":"x"}]}'
-
-local function result(call)
-  exchange.settle(call)
-  local r = call:result()
-  call:taken()
-  call:close()
-  return r
-end
-
-local function signer(secret)
-  return core.wallet_signer{ address = core.evm_address(KEY), nonce_secret = secret or ("s"):rep(32) }
-end
-
---- Sign what the call shows. Returns the nonce it was shown.
-local function sign(call)
-  assert.equal("sign", exchange.settle(call))
-  local typed, digest = call:typed_data()
-  call:signature(core.hex_encode(core.secp_sign(core.hex_decode(digest:sub(3)), KEY)))
-  return typed:match '"nonce":"(0x%x+)"'
-end
-
---- Leave one payment behind whose answer was lost.
-local function lose(gateway, request)
-  local all = { total_ms = 300 }
-  for key, value in pairs(request or {}) do all[key] = value end
-  local call = gateway:call(all)
-  local sent = drive(call, { gateway:challenge(), lost() })
-  return sent, result(call)
-end
 
 --- Lose the answers to a payment made for 30 s until it is too old to be presented, then answer.
 local function outlive(call, answer)
@@ -96,7 +66,7 @@ describe("a gateway that asks for money", function()
 
   it("and then gives for nothing what it may have been paid for is not called free", function()
     local gateway = exchange.new()
-    lose(gateway)
+    gateway:lose()
     local call = gateway:call{ clock_offset = 320 }
     drive(call, { plain(200, '{"a":1}') })
     local r = result(call)
@@ -240,11 +210,9 @@ describe("a name", function()
       local run = how == "run" and "attack" or nil
       local name = how == "purchase" and "attack" or nil
       local gateway = exchange.new{ run = run }
-      local a = lose(gateway, { purchase = name })
+      local _, a = gateway:lose{ purchase = name }
       local other = gateway:again{ wallet = assert(core.wallet_random()) }
-      local call = other:call{ purchase = name, clock_offset = 320 }
-      local b = drive(call, { gateway:challenge(), gateway:answer() })
-      local r = result(call)
+      local r, b = other:buy{ purchase = name, clock_offset = 320 }
       assert.equal("purchase_mismatch", r.code)
       assert.same({}, b)
       assert.equal(1, #nonces(a, b))
@@ -260,20 +228,13 @@ describe("a name", function()
 end)
 
 describe("a look whose answers are lost", function()
-  local function look(gateway, more)
-    local all = { class = "look", method = "GET", body = "none", price = "1000", total_ms = 6000,
-                  url = gateway.origin .. "/api/v1/compute/status/x" }
-    for key, value in pairs(more or {}) do all[key] = value end
-    return gateway:call(all)
-  end
-
   it("is looked for anew in a named run", function()
     local gateway = exchange.new{ run = "looking" }
-    local call = look(gateway)
+    local call = gateway:look()
     local a = drive(call, { gateway:challenge{ amount = "1000" }, lost(), lost() })
     assert.equal("maybe", result(call).paid)
     for _ = 1, 2 do
-      call = look(gateway)
+      call = gateway:look()
       local b = drive(call, { gateway:challenge{ amount = "1000" }, gateway:answer() })
       assert.equal(2, #nonces(a, b))
       assert.is_true(result(call).ok)
@@ -282,23 +243,22 @@ describe("a look whose answers are lost", function()
 
   it("but has a name of its own is one purchase", function()
     local gateway = exchange.new()
-    local call = look(gateway, { purchase = "the look", total_ms = 2500 })
+    local call = gateway:look{ purchase = "the look", total_ms = 2500 }
     local a = drive(call, { gateway:challenge{ amount = "1000" }, lost(), lost(), lost() })
     assert.equal("maybe", result(call).paid)
-    call = look(gateway, { purchase = "the look" })
+    call = gateway:look{ purchase = "the look" }
     local b = drive(call, { gateway:answer() })
     assert.equal(1, #nonces(a, b))
     assert.is_true(result(call).ok)
   end)
 
   it("may be looked for anew where the receiver has changed", function()
-    local gateway = exchange.new{ pay_to = { exchange.PAY_TO, "0x1111111111111111111111111111111111111111" } }
-    local call = look(gateway)
+    local gateway = exchange.new{ pay_to = { exchange.PAY_TO, exchange.STRANGER } }
+    local call = gateway:look()
     drive(call, { gateway:challenge{ amount = "1000" }, lost(), lost() })
     result(call)
-    call = look(gateway)
-    drive(call, { gateway:challenge{ amount = "1000", payTo = "0x1111111111111111111111111111111111111111" },
-                  gateway:answer() })
+    call = gateway:look()
+    drive(call, { gateway:challenge{ amount = "1000", payTo = exchange.STRANGER }, gateway:answer() })
     assert.is_true(result(call).ok)
   end)
 end)
@@ -306,85 +266,62 @@ end)
 describe("a budget", function()
   it("keeps what was signed under it when another client continues the purchase", function()
     local gateway = exchange.new{ budget = "50000" }
-    lose(gateway, { body = "1" })
+    gateway:lose{ body = "1" }
     local other = gateway:again{ budget = "10000" }
     local call = other:call{ body = "1" }
     drive(call, { gateway:answer() })
     assert.is_true(result(call).ok)
     assert.equal("30000", gateway:totals().settled)
     assert.equal("0", other:totals().committed)
-    call = gateway:call{ body = "2" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.equal("over_budget", result(call).code)
+    assert.equal("over_budget", gateway:buy{ body = "2" }.code)
   end)
 
   it("must have room for what is signed again under it, and both then count it", function()
     local gateway = exchange.new{ budget = "50000" }
-    lose(gateway, { body = "1" })
+    gateway:lose{ body = "1" }
     local poor = gateway:again{ budget = "10000" }
-    local call = poor:call{ body = "1", clock_offset = 320 }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    local r = result(call)
+    local r = poor:buy{ body = "1", clock_offset = 320 }
     assert.equal("over_budget", r.code)
     assert.equal("maybe", r.paid)
     local rich = gateway:again{ budget = "40000" }
-    call = rich:call{ body = "1", clock_offset = 320 }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(rich:buy{ body = "1", clock_offset = 320 }.ok)
     for _, one in ipairs{ gateway, rich } do
       assert.equal("30000", one:totals().committed)
-      call = one:call{ body = "2" }
-      drive(call, { gateway:challenge(), gateway:answer() })
-      assert.equal("over_budget", result(call).code)
+      assert.equal("over_budget", one:buy{ body = "2" }.code)
     end
   end)
 
   it("is the same for a client that was made anew", function()
     local gateway = exchange.new{ budget = "50000" }
-    local call = gateway:call{ body = "1" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy{ body = "1" }.ok)
     local other = gateway:again{ previous = gateway.client }
     assert.equal("30000", other:totals().settled)
-    call = other:call{ body = "2" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.equal("over_budget", result(call).code)
+    assert.equal("over_budget", other:buy{ body = "2" }.code)
   end)
 end)
 
 describe("a clock set forward", function()
   it("does not let an unproven payment out of the day", function()
     local gateway = exchange.new{ per_host = "30000" }
-    lose(gateway, { body = "1" })
+    gateway:lose{ body = "1" }
     local later = 2 * DAY
-    local call = gateway:call{ body = "2", clock_offset = later }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.equal("over_per_host", result(call).code)
-    call = gateway:call{ body = "2", clock_offset = later, boot_offset = later }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.equal("over_per_host", gateway:buy{ body = "2", clock_offset = later }.code)
+    assert.is_true(gateway:buy{ body = "2", clock_offset = later, boot_offset = later }.ok)
   end)
 
   it("does not let an equal call buy anew while the payment may be alive", function()
     local gateway = exchange.new()
-    local a = lose(gateway)
-    local call = gateway:call{ clock_offset = 2 * HOUR }
-    local b = drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    local _, a = gateway:lose()
+    local r, b = gateway:buy{ clock_offset = 2 * HOUR }
+    assert.is_true(r.ok)
     assert.equal(1, #nonces(a, b))
   end)
 
   it("and back again does not lock the day", function()
     local gateway = exchange.new{ per_host = "30000" }
-    local call = gateway:call{ body = "1", clock_offset = 365 * DAY }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
-    call = gateway:call{ body = "2", boot_offset = DAY - HOUR, clock_offset = DAY - HOUR }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.equal("over_per_host", result(call).code)
-    call = gateway:call{ body = "2", boot_offset = DAY + HOUR, clock_offset = DAY + HOUR }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy{ body = "1", clock_offset = 365 * DAY }.ok)
+    assert.equal("over_per_host", gateway:buy{ body = "2", boot_offset = DAY - HOUR, clock_offset = DAY - HOUR }.code)
+    assert.is_true(gateway:buy{ body = "2", boot_offset = DAY + HOUR, clock_offset = DAY + HOUR }.ok)
   end)
 
   it("beyond all reason is refused", function()
@@ -399,11 +336,9 @@ end)
 describe("an hour after it died", function()
   it("a payment is forgotten, but its money is not", function()
     local gateway = exchange.new{ budget = "50000" }
-    lose(gateway)
+    gateway:lose()
     local later = 300 + HOUR + 10
-    local call = gateway:call{ clock_offset = later, boot_offset = later }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.equal("over_budget", result(call).code)
+    assert.equal("over_budget", gateway:buy{ clock_offset = later, boot_offset = later }.code)
   end)
 end)
 
@@ -428,9 +363,7 @@ describe("the receiver on record", function()
   it("is the same in another spelling", function()
     local gateway = exchange.new()
     for _, spelling in ipairs{ exchange.PAY_TO, exchange.PAY_TO:lower() } do
-      local call = gateway:call{ body = spelling }
-      drive(call, { gateway:challenge{ payTo = spelling }, gateway:answer() })
-      assert.is_true(result(call).ok)
+      assert.is_true(gateway:buy({ body = spelling }, { payTo = spelling }).ok)
     end
   end)
 
@@ -438,12 +371,10 @@ describe("the receiver on record", function()
     local gateway = exchange.new()
     local one = gateway:call{ body = "1" }
     drive(one, { gateway:challenge() }) -- reserves, signs, is about to send
-    lose(gateway, { body = "2" })
+    gateway:lose{ body = "2" }
     drive(one, { unsent() })
     assert.equal("no", result(one).paid)
-    local three = gateway:call{ body = "3" }
-    drive(three, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" }, gateway:answer() })
-    assert.equal("pay_to", result(three).code)
+    assert.equal("pay_to", gateway:buy({ body = "3" }, { payTo = exchange.STRANGER }).code)
   end)
 end)
 
@@ -456,7 +387,7 @@ describe("a proof that nothing moved", function()
   -- A payment that was lost, and expired while nobody settled it: the chain says so.
   local function voided()
     local gateway = exchange.new{ rpc = { ["eip155:8453"] = box.rpc } }
-    local a = lose(gateway)
+    local _, a = gateway:lose()
     box:clock(400)
     local call = gateway:call{ clock_offset = 370 }
     drive(call, { unsent() })
@@ -467,9 +398,8 @@ describe("a proof that nothing moved", function()
 
   it("does not change the nonce: proofs can be wrong", function()
     local gateway, a = voided()
-    local call = gateway:call{ clock_offset = 371 }
-    local b = drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    local r, b = gateway:buy{ clock_offset = 371 }
+    assert.is_true(r.ok)
     assert.equal(1, #nonces(a, b))
     assert.equal("30000", gateway:totals().settled)
   end)
@@ -480,15 +410,14 @@ describe("a proof that nothing moved", function()
     local b = drive(call, { gateway:challenge(), unsent() })
     assert.equal("no", result(call).paid)
     assert.equal("0", gateway:totals().committed)
-    call = gateway:call{ clock_offset = 372 }
-    local c = drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    local r, c = gateway:buy{ clock_offset = 372 }
+    assert.is_true(r.ok)
     assert.equal(1, #nonces(a, b, c))
   end)
 
   it("is not asked for over and over when the chain and the gateway contradict each other", function()
     local gateway = exchange.new{ rpc = { ["eip155:8453"] = box.rpc } }
-    lose(gateway)
+    gateway:lose()
     box:clock(400)
     local call = gateway:call{ clock_offset = 370, total_ms = 4000 }
     local requests = 0
@@ -509,9 +438,8 @@ describe("a proof that nothing moved", function()
   it("leaves an hour for it", function()
     local gateway, a = voided()
     local later = 300 + HOUR + 10
-    local call = gateway:call{ clock_offset = later, boot_offset = later }
-    local b = drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    local r, b = gateway:buy{ clock_offset = later, boot_offset = later }
+    assert.is_true(r.ok)
     assert.equal(2, #nonces(a, b))
   end)
 end)
@@ -570,9 +498,7 @@ describe("a call that finds an equal one's payment in the air", function()
     while gateway:totals().open ~= "0" and core.mono_ms() < limit do exchange.engine:step(20) end
     assert.equal("0", gateway:totals().committed)
     -- The receiver it would have paid is not on record either.
-    call = gateway:call{ external = true, body = "2" }
-    drive(call, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" }, gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy({ external = true, body = "2" }, { payTo = exchange.STRANGER }).ok)
   end)
 
   it("decides itself about what is signed again", function()

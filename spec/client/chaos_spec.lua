@@ -280,7 +280,7 @@ function Walk:challenge(call)
   local options = {}
   local expected
   if c:percent(6) then
-    fields.payTo, expected = "0x1111111111111111111111111111111111111111", "pay_to"
+    fields.payTo, expected = exchange.STRANGER, "pay_to"
   elseif c:percent(4) then
     fields.amount, expected = "600001", "over_per_call"
   elseif c:percent(4) then

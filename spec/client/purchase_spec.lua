@@ -5,15 +5,7 @@ local exchange = require "spec.support.exchange"
 local core = require "spraay.core"
 
 local drive, lost, unsent, plain = exchange.drive, exchange.lost, exchange.unsent, exchange.plain
-local nonces = exchange.nonces
-
-local function result(call)
-  exchange.settle(call)
-  local r = call:result()
-  call:taken()
-  call:close()
-  return r
-end
+local nonces, result, signer = exchange.nonces, exchange.result, exchange.signer
 
 describe("a purchase", function()
   it("is free when the server asks for nothing", function()
@@ -84,12 +76,8 @@ describe("a purchase", function()
 
   it("is bought again after it was taken", function()
     local gateway = exchange.new()
-    local first = gateway:call()
-    local a = drive(first, { gateway:challenge(), gateway:answer() })
-    result(first)
-    local second = gateway:call()
-    local b = drive(second, { gateway:challenge(), gateway:answer() })
-    result(second)
+    local _, a = gateway:buy()
+    local _, b = gateway:buy()
     assert.equal(2, #nonces(a, b))
   end)
 
@@ -150,9 +138,7 @@ describe("a lost answer", function()
 
   it("is signed again with the same nonce when the authorization has expired", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300 }
-    local a = drive(first, { gateway:challenge(), lost() })
-    result(first)
+    local _, a = gateway:lose()
     local second = gateway:call{ clock_offset = 320 }
     local b = drive(second, { gateway:challenge(), gateway:answer() })
     assert.equal(a[2].authorization.nonce, b[2].authorization.nonce)
@@ -162,9 +148,7 @@ describe("a lost answer", function()
 
   it("lets another price in when it signs again, if the policy does, and reserves the larger", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300 }
-    drive(first, { gateway:challenge(), lost() })
-    result(first)
+    gateway:lose()
     local second = gateway:call{ clock_offset = 320, total_ms = 300 }
     local b = drive(second, { gateway:challenge{ amount = "20000" }, lost() })
     assert.equal("20000", b[2].authorization.value)
@@ -175,11 +159,9 @@ describe("a lost answer", function()
 
   it("is never signed again to another receiver", function()
     local gateway = exchange.new{ pay_to = nil }
-    local first = gateway:call{ total_ms = 300 }
-    drive(first, { gateway:challenge(), lost() })
-    result(first)
+    gateway:lose()
     local second = gateway:call{ clock_offset = 320 }
-    local b = drive(second, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" } })
+    local b = drive(second, { gateway:challenge{ payTo = exchange.STRANGER } })
     assert.equal(1, #b)
     local r = result(second)
     assert.equal("policy", r.kind)
@@ -189,42 +171,28 @@ describe("a lost answer", function()
 
   it("is forgotten one hour after the authorization died, and an equal call buys anew", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300 }
-    local a = drive(first, { gateway:challenge(), lost() })
-    result(first)
-    local second = gateway:call{ clock_offset = 300 + 3600 + 10, boot_offset = 300 + 3600 + 10 }
-    local b = drive(second, { gateway:challenge(), gateway:answer() })
-    result(second)
+    local _, a = gateway:lose()
+    local _, b = gateway:buy{ clock_offset = 300 + 3600 + 10, boot_offset = 300 + 3600 + 10 }
     assert.equal(2, #nonces(a, b))
   end)
 
   it("is bought anew with again = true", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300 }
-    local a = drive(first, { gateway:challenge(), lost() })
-    result(first)
-    local second = gateway:call{ again = true }
-    local b = drive(second, { gateway:challenge(), gateway:answer() })
-    result(second)
+    local _, a = gateway:lose()
+    local _, b = gateway:buy{ again = true }
     assert.equal(2, #nonces(a, b))
   end)
 
   it("is not shared between scopes", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300, scope = "a" }
-    local a = drive(first, { gateway:challenge(), lost() })
-    result(first)
-    local second = gateway:call{ scope = "b" }
-    local b = drive(second, { gateway:challenge(), gateway:answer() })
-    result(second)
+    local _, a = gateway:lose{ scope = "a" }
+    local _, b = gateway:buy{ scope = "b" }
     assert.equal(2, #nonces(a, b))
   end)
 
   it("is shared by all clients of the process", function()
     local gateway = exchange.new()
-    local first = gateway:call{ total_ms = 300 }
-    local a = drive(first, { gateway:challenge(), lost() })
-    result(first)
+    local _, a = gateway:lose()
     local second = gateway:again():call()
     local b = drive(second, { gateway:answer() })
     result(second)
@@ -364,15 +332,13 @@ describe("presenting again", function()
 
   it("happens once for a look, whose loss is then spent, and the next look is new", function()
     local gateway = exchange.new()
-    local look = { class = "look", method = "GET", body = "none", price = "1000", total_ms = 6000,
-                   url = gateway.origin .. "/api/v1/compute/status/x" }
-    local call = gateway:call(look)
+    local call = gateway:look()
     local a = drive(call, { gateway:challenge{ amount = "1000" }, lost(), lost() })
     assert.equal(3, #a)
     assert.equal("maybe", result(call).paid)
-    local next_look = gateway:call(look)
-    local b = drive(next_look, { gateway:challenge{ amount = "1000" }, gateway:answer() })
-    assert.is_true(result(next_look).ok)
+    call = gateway:look()
+    local b = drive(call, { gateway:challenge{ amount = "1000" }, gateway:answer() })
+    assert.is_true(result(call).ok)
     assert.equal(2, #nonces(a, b))
     assert.equal("2000", gateway:totals().settled)
   end)
@@ -463,9 +429,7 @@ describe("limits", function()
 
   it("keep an unproven payment counted", function()
     local gateway = exchange.new{ budget = "50000" }
-    local one = gateway:call{ body = "1", total_ms = 300 }
-    drive(one, { gateway:challenge(), lost() })
-    result(one)
+    gateway:lose{ body = "1" }
     local two = gateway:call{ body = "2" }
     drive(two, { gateway:challenge() })
     assert.equal("over_budget", result(two).code)
@@ -474,9 +438,7 @@ describe("limits", function()
   it("of a day are shared by all clients, those of a budget are not", function()
     local day = 60000 + 30000 * 40 -- other specs of this process have spent too
     local gateway = exchange.new{ per_host = "30000" }
-    local call = gateway:call{ body = "1" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy{ body = "1" }.ok)
     local other = gateway:again{ per_host = "30000", budget = "30000" }:call{ body = "2" }
     drive(other, { gateway:challenge() })
     assert.equal("over_per_host", result(other).code)
@@ -487,9 +449,7 @@ describe("limits", function()
 
   it("of a day leave the window after a day, and only then", function()
     local gateway = exchange.new{ per_host = "30000" }
-    local call = gateway:call{ body = "1" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    result(call)
+    gateway:buy{ body = "1" }
     -- One clock alone does not open the window: setting the wall clock forward is not waiting.
     local later = gateway:call{ body = "2", clock_offset = 86400 + 60 }
     drive(later, { gateway:challenge() })
@@ -517,11 +477,9 @@ end)
 describe("the receiver", function()
   it("is the one this gateway used before", function()
     local gateway = exchange.new()
-    local call = gateway:call{ body = "1" }
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy{ body = "1" }.ok)
     local other = gateway:call{ body = "2" }
-    assert.equal(1, #drive(other, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" } }))
+    assert.equal(1, #drive(other, { gateway:challenge{ payTo = exchange.STRANGER } }))
     local r = result(other)
     assert.equal("pay_to", r.code)
     assert.truthy(r.message:find(exchange.PAY_TO, 1, true))
@@ -531,17 +489,15 @@ describe("the receiver", function()
   it("is not remembered from a quote", function()
     local gateway = exchange.new()
     local quote = gateway:call{ pay = false }
-    drive(quote, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" } })
+    drive(quote, { gateway:challenge{ payTo = exchange.STRANGER } })
     assert.equal("quote", result(quote).payment.status)
-    local call = gateway:call()
-    drive(call, { gateway:challenge(), gateway:answer() })
-    assert.is_true(result(call).ok)
+    assert.is_true(gateway:buy().ok)
   end)
 
   it("of the production gateway is known", function()
     local gateway = exchange.new{ production = true }
     local call = gateway:call()
-    drive(call, { gateway:challenge{ payTo = "0x1111111111111111111111111111111111111111" } })
+    drive(call, { gateway:challenge{ payTo = exchange.STRANGER } })
     assert.equal("pay_to", result(call).code)
   end)
 end)
@@ -562,9 +518,7 @@ describe("a named purchase", function()
 
   it("belongs to one request", function()
     local gateway = exchange.new()
-    local first = gateway:call{ purchase = "p", body = "1" }
-    drive(first, { gateway:challenge(), gateway:answer() })
-    result(first)
+    gateway:buy{ purchase = "p", body = "1" }
     local other = gateway:call{ purchase = "p", body = "2" }
     drive(other, { gateway:challenge() })
     local r = result(other)
@@ -636,17 +590,13 @@ describe("the last word", function()
 end)
 
 describe("a signer outside", function()
-  local KEY = ("\17"):rep(32)
-  local function signer() return core.wallet_signer{ address = core.evm_address(KEY), nonce_secret = ("s"):rep(32) } end
-
   it("is given typed data and a digest, and its signature is checked", function()
     local gateway = exchange.new{ wallet = signer() }
     local call = gateway:call()
     drive(call, { gateway:challenge() })
     assert.equal("sign", exchange.settle(call))
-    local typed, digest = call:typed_data()
-    assert.truthy(typed:find("TransferWithAuthorization", 1, true))
-    call:signature(core.hex_encode(core.secp_sign(core.hex_decode(digest:sub(3)), KEY)))
+    assert.truthy(call:typed_data():find("TransferWithAuthorization", 1, true))
+    exchange.sign(call)
     local sent = drive(call, { gateway:answer() })
     assert.is_true(sent[1].paid)
     assert.is_true(result(call).ok)
@@ -678,8 +628,7 @@ describe("a signer outside", function()
     local gateway = exchange.new{ wallet = signer() }
     local call = gateway:call()
     drive(call, { gateway:challenge() })
-    local _, digest = call:typed_data()
-    call:signature(core.hex_encode(core.secp_sign(core.hex_decode(digest:sub(3)), ("\18"):rep(32))))
+    exchange.sign(call, ("\18"):rep(32))
     assert.same({}, drive(call, { gateway:answer() }))
     local r = result(call)
     assert.equal("wallet", r.kind)

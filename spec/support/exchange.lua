@@ -4,7 +4,9 @@
 ---   local gateway = exchange.new{ per_day = "1000000" }
 ---   local call = gateway:call{ body = "{}" }
 ---   local sent = exchange.drive(call, { gateway:challenge(), exchange.lost "reset" })
----   call:result(), sent[2].paid, sent[2].authorization.nonce
+---   exchange.result(call), sent[2].paid, sent[2].authorization.nonce
+--- Or all of that at once, when nothing special happens on the way:
+---   local result, sent = gateway:buy{ body = "{}" }
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
 local core = require "spraay.core"
@@ -14,6 +16,7 @@ exchange.__index = exchange
 
 exchange.ORIGIN = "https://gateway.test"
 exchange.PAY_TO = "0xAd62f03C7514bb8c51f1eA70C2b75C37404695c8"
+exchange.STRANGER = "0x1111111111111111111111111111111111111111" -- nobody that was ever paid
 exchange.USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 
 exchange.engine = core.engine()
@@ -25,10 +28,11 @@ exchange.ledger = nil
 local process, n = core.hex_encode(core.random_bytes(4)), 0
 
 --- A client and what it talks to. Every exchange has an origin of its own, so that specs share nothing.
----@param config? table  fields of core.client's config
+---@param config? table  fields of core.client's config; or origin, one that several processes know
 function exchange.new(config)
   n = n + 1
-  local self = setmetatable({ origin = ("https://gateway-%s-%d.test"):format(process, n) }, exchange)
+  local origin = config and config.origin or ("https://gateway-%s-%d.test"):format(process, n)
+  local self = setmetatable({ origin = origin }, exchange)
   self.wallet = config and config.wallet or assert(core.wallet_random())
   local all = { gateway = self.origin, wallet = self.wallet, networks = { "eip155:8453" }, per_call = "600000",
                 total_ms = 2000, retries = 0, ledger = exchange.ledger }
@@ -146,6 +150,59 @@ function exchange.drive(call, script)
   end
   exchange.settle(call)
   return sent
+end
+
+--- What a call came to. It is taken, so that an equal call buys anew, and the call closed.
+function exchange.result(call)
+  exchange.settle(call)
+  local result = call:result()
+  call:taken()
+  call:close()
+  return result
+end
+
+--- A call that is asked to pay and gets its answer; `fields` are those of the challenge.
+---@return table result
+---@return table[] sent
+function exchange:buy(request, fields)
+  local call = self:call(request)
+  local sent = exchange.drive(call, { self:challenge(fields), self:answer() })
+  return exchange.result(call), sent
+end
+
+--- A call that pays and soon gives up, for its answer was lost.
+---@return table result
+---@return table[] sent
+function exchange:lose(request, fields)
+  local all = { total_ms = 300 }
+  for key, value in pairs(request or {}) do all[key] = value end
+  local call = self:call(all)
+  local sent = exchange.drive(call, { self:challenge(fields), exchange.lost() })
+  return exchange.result(call), sent
+end
+
+--- A request that looks at a job.
+function exchange:look(more)
+  local all = { class = "look", method = "GET", body = "none", price = "1000", total_ms = 6000,
+                url = self.origin .. "/api/v1/compute/status/x" }
+  for key, value in pairs(more or {}) do all[key] = value end
+  return self:call(all)
+end
+
+local SIGNER = ("\17"):rep(32)
+
+--- A wallet whose key is elsewhere: with exchange.sign.
+function exchange.signer(secret)
+  return core.wallet_signer{ address = core.evm_address(SIGNER), nonce_secret = secret or ("s"):rep(32) }
+end
+
+--- Sign what the call shows, with that signer's key or another.
+---@return string nonce  the one it was shown
+function exchange.sign(call, key)
+  assert(exchange.settle(call) == "sign", "the call wants no signature")
+  local typed, digest = call:typed_data()
+  call:signature(core.hex_encode(core.secp_sign(core.hex_decode(digest:sub(3)), key or SIGNER)))
+  return typed:match '"nonce":"(0x%x+)"'
 end
 
 --- The nonces of the paid requests in some lists of `drive`, each once, in order.

@@ -113,9 +113,20 @@ spraay_err spraay_hub_get_ledger(spraay_ledger **out, spraay_hub *h, const char 
     return SPRAAY_OK;
 }
 
-void spraay_hub_close(spraay_hub *h)
+static void abandon_flights(spraay_hub *h)
 {
     while (h->flights != NULL) spraay_flight_abandon(h->flights);
+}
+
+void spraay_hub_close(spraay_hub *h)
+{
+    abandon_flights(h);
+    for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) {
+        spraay_ledger *ending = spraay_ledger_ref(l->ledger); /* what it wakes may let go of it */
+        spraay_engine_unwatch(h->engine, &l->watch);
+        spraay_ledger_end(ending);
+        spraay_ledger_unref(ending);
+    }
 }
 
 spraay_engine *spraay_hub_engine(spraay_hub *h)
@@ -125,7 +136,7 @@ spraay_engine *spraay_hub_engine(spraay_hub *h)
 
 spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
 {
-    if (!spraay_engine_usable(h->engine)) spraay_hub_close(h);
+    if (!spraay_engine_usable(h->engine)) abandon_flights(h);
     if (h->flights != NULL) return SPRAAY_STATE;
     spraay_engine_hold(engine);
     for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) spraay_engine_unwatch(h->engine, &l->watch);

@@ -27,7 +27,8 @@ SPRAAY_MUST_USE spraay_err spraay_hub_new(spraay_hub **out, spraay_engine *engin
 SPRAAY_MUST_USE spraay_err spraay_hub_get_ledger(spraay_ledger **out, spraay_hub *h, const char *path);
 void spraay_hub_ref(spraay_hub *h);
 void spraay_hub_unref(spraay_hub *h); /* NULL is accepted; flights hold references of their own */
-/* End all flights at once; what they had in the air stays unknown. */
+/* End all flights at once, and all ledgers once they have written what was begun; what was in the air stays
+ * unknown. */
 void spraay_hub_close(spraay_hub *h);
 spraay_engine *spraay_hub_engine(spraay_hub *h);
 /* Go on with another engine. When the old one is of no use any more (after a fork, or a close), flights

@@ -81,7 +81,8 @@ static void woke(void *ud)
 
 static void finish(spraay_flight *f)
 {
-    bool kept = f->purchase != NULL && f->purchase->state == SPRAAY_STATE_DELIVERED && f->session.outcome.ok;
+    bool kept = f->purchase != NULL && f->session.outcome.ok &&
+                (f->purchase->state == SPRAAY_STATE_DELIVERED || f->purchase->state == SPRAAY_STATE_TAKEN);
 
     spraay_engine_timer_clear(f->engine, &f->timer);
     spraay_buf_wipe(&f->session.header); /* it will not be presented from here again */

@@ -59,6 +59,7 @@ static bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err)
     }
     if (!submit(f, SPRAAY_OP_EVENT)) return false;
     f->asked = false;
+    f->session.past.note = f->purchase->note; /* what the ledger said may have taken its place */
     *err = f->op.err;
     return true;
 }
@@ -263,6 +264,12 @@ static void ledger_trouble(const spraay_op *op, const char **code, const char **
     }
 }
 
+/* The ledger's own words, when it has some. */
+static const char *why(const spraay_flight *f, spraay_err err)
+{
+    return err == f->op.err && f->op.sentence[0] ? f->op.sentence : spraay_err_sentence(err);
+}
+
 /* The claim came to nothing; true when the session has been told. */
 static bool claim_trouble(spraay_flight *f)
 {
@@ -286,7 +293,7 @@ static bool claim_trouble(spraay_flight *f)
     } else {
         ledger_trouble(op, &code, &hint);
         (void)snprintf(sentence, sizeof sentence, "the ledger could not open the purchase: %s",
-                       op->sentence[0] ? op->sentence : spraay_err_sentence(op->err));
+                       why(f, op->err));
         spraay_session_unclaimed(&f->session, "ledger", code, sentence, hint);
     }
     return true;
@@ -334,6 +341,8 @@ static void claimed(spraay_flight *f, spraay_err err)
     }
     spraay_session_claimed(&f->session, err, &past, mark, spraay_flight_now(f));
     f->session.past.amount = NULL; /* 'amount' was ours */
+    f->session.past.url = f->session.past.header_name = NULL; /* the record's, and copied */
+    f->session.past.header_value = (spraay_slice){ NULL, 0 };
 }
 
 static spraay_err prepare_claim(spraay_flight *f)
@@ -367,7 +376,8 @@ static void meet_flight(spraay_flight *f, spraay_flight *g)
 {
     if (f->reconcile != NULL) { /* it will come to know by itself */
         claimed(f, SPRAAY_BUSY);
-    } else if (g->reconcile != NULL) { /* its fate is being looked up: that is no call to go on with */
+    } else if (g->reconcile != NULL || spraay_session_is_ending(&g->session)) {
+        /* Its fate is being looked up, or its end written down: that is no call to go on with. */
         post(f, f->op.purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE });
         spraay_session_elsewhere(&f->session, spraay_flight_now(f));
     } else {
@@ -430,11 +440,17 @@ bool flight_claim_anew(spraay_flight *f)
 bool flight_renew(spraay_flight *f)
 {
     uint8_t mark[32] = { 0 };
+    const char *code, *hint;
     spraay_err err;
 
     if (!flight_note(f, SPRAAY_EVENT_REPAY, &err)) return false;
     if (err == SPRAAY_OK) err = mark_of(f, f->purchase, mark);
-    spraay_session_renewed(&f->session, err, mark, spraay_flight_now(f));
+    if (err == SPRAAY_OK) {
+        spraay_session_renewed(&f->session, mark, spraay_flight_now(f));
+        return true;
+    }
+    ledger_trouble(&f->op, &code, &hint);
+    spraay_session_unrenewed(&f->session, code, why(f, err), hint);
     return true;
 }
 
@@ -496,8 +512,7 @@ bool flight_reserve(spraay_flight *f)
         spraay_session_reserved(&f->session, true, NULL, NULL, NULL, NULL, now);
         return true;
     }
-    (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s",
-                   f->op.sentence[0] ? f->op.sentence : spraay_err_sentence(f->op.err));
+    (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s", why(f, f->op.err));
     if (f->op.err == SPRAAY_REFUSED)
         cap_sentence(f, sentence, sizeof sentence, &kind, &code, &hint);
     else
@@ -525,6 +540,17 @@ static void fix_terms(spraay_flight *f)
     if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }
 
+static void unrecorded(spraay_flight *f, spraay_err err, const char *therefore)
+{
+    char sentence[400];
+    const char *code, *hint;
+
+    ledger_trouble(&f->op, &code, &hint);
+    (void)snprintf(sentence, sizeof sentence, "the ledger could not record the payment, so %s: %s", therefore,
+                   why(f, err));
+    spraay_session_unrecorded(&f->session, "ledger", code, sentence, hint);
+}
+
 bool flight_sign(spraay_flight *f)
 {
     uint8_t sig[65];
@@ -534,12 +560,13 @@ bool flight_sign(spraay_flight *f)
         if (f->shown) return false;
         if (!f->asked) fix_terms(f);
         if (!flight_note(f, SPRAAY_EVENT_ASK, &err)) return false;
-        if (err != SPRAAY_OK)
-            spraay_session_signed(&f->session, NULL, 0, spraay_err_sentence(err), spraay_flight_now(f));
-        else
-            spraay_session_asking(&f->session);
-        f->shown = err == SPRAAY_OK;
-        return err != SPRAAY_OK; /* else wait for the signer */
+        if (err != SPRAAY_OK) {
+            unrecorded(f, err, "the signer was not asked");
+            return true;
+        }
+        spraay_session_asking(&f->session);
+        f->shown = true;
+        return false; /* wait for the signer */
     }
     err = spraay_wallet_sign(f->client->wallet, sig, f->session.signing.digest32);
     spraay_session_signed(&f->session, err == SPRAAY_OK ? sig : NULL, sizeof sig, spraay_err_sentence(err),
@@ -550,8 +577,6 @@ bool flight_sign(spraay_flight *f)
 bool flight_record(spraay_flight *f)
 {
     spraay_purchase *p = f->purchase;
-    char sentence[400];
-    const char *code, *hint;
     spraay_err err = SPRAAY_OK;
 
     if (!f->asked) {
@@ -566,10 +591,7 @@ bool flight_record(spraay_flight *f)
         return true;
     }
     spraay_purchase_wipe_header(p);
-    ledger_trouble(&f->op, &code, &hint);
-    (void)snprintf(sentence, sizeof sentence, "the ledger could not record the payment, so it was not sent: %s",
-                   err == f->op.err && f->op.sentence[0] ? f->op.sentence : spraay_err_sentence(err));
-    spraay_session_unrecorded(&f->session, "ledger", code, sentence, hint);
+    unrecorded(f, err, "it was not sent");
     return true;
 }
 

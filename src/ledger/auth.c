@@ -2,13 +2,11 @@
 /* Tags under a wallet's key; see ledger/auth.h. */
 #include "ledger/auth.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/secret.h"
-#include "crypto/sha256.h"
-
-#define TEXT_MAX ((size_t)1 << 24)
 
 struct spraay_ring_key {
     char payer[64];
@@ -19,6 +17,7 @@ struct spraay_ring_key {
 spraay_err spraay_keyring_init(spraay_keyring *k)
 {
     k->first = NULL;
+    k->n = 0;
     return pthread_mutex_init(&k->lock, NULL) == 0 ? SPRAAY_OK : SPRAAY_NOMEM;
 }
 
@@ -54,6 +53,7 @@ static spraay_err add(spraay_keyring *k, const char *payer, const uint8_t key32[
     strncpy(r->payer, payer, sizeof r->payer - 1);
     r->next = k->first;
     k->first = r;
+    k->n++;
     return SPRAAY_OK;
 }
 
@@ -67,6 +67,16 @@ spraay_err spraay_keyring_add(spraay_keyring *k, const char *payer, const uint8_
     return err;
 }
 
+unsigned spraay_keyring_count(spraay_keyring *k)
+{
+    unsigned n;
+
+    (void)pthread_mutex_lock(&k->lock);
+    n = k->n;
+    (void)pthread_mutex_unlock(&k->lock);
+    return n;
+}
+
 const uint8_t *spraay_keyring_find(spraay_keyring *k, const char *payer)
 {
     struct spraay_ring_key *r;
@@ -77,90 +87,100 @@ const uint8_t *spraay_keyring_find(spraay_keyring *k, const char *payer)
     return r != NULL ? spraay_secret_bytes(r->key) : NULL;
 }
 
-spraay_err spraay_tag_text(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const char *what, spraay_slice text)
-{
-    uint8_t full[32];
-    spraay_buf all;
-    spraay_err err;
-
-    spraay_buf_init(&all, (size_t)1 << 40);
-    err = spraay_buf_puts(&all, what);
-    if (err == SPRAAY_OK) err = spraay_buf_putc(&all, '\n');
-    if (err == SPRAAY_OK) err = spraay_buf_put_slice(&all, text);
-    if (err == SPRAAY_OK) {
-        spraay_hmac_sha256(full, key32, 32, all.d, all.n);
-        memcpy(tag, full, SPRAAY_TAG);
-    }
-    spraay_buf_wipe(&all);
-    return err;
-}
-
 /* Fields are length-prefixed: no two records read alike. */
-static void text(spraay_buf *b, spraay_err *err, const char *z)
+typedef crypto_generichash_blake2b_state tagger;
+
+static void begin(tagger *t, const uint8_t key32[32], const char *what)
 {
-    if (*err == SPRAAY_OK && z == NULL) *err = spraay_buf_putc(b, '-');
-    if (*err == SPRAAY_OK && z != NULL) *err = spraay_buf_printf(b, "%zu:", strlen(z));
-    if (*err == SPRAAY_OK && z != NULL) *err = spraay_buf_puts(b, z);
+    (void)crypto_generichash_blake2b_init(t, key32, 32, SPRAAY_TAG);
+    (void)crypto_generichash_blake2b_update(t, (const unsigned char *)what, strlen(what) + 1);
 }
 
-static void number(spraay_buf *b, spraay_err *err, int64_t v)
+static void end(tagger *t, uint8_t tag[SPRAAY_TAG])
 {
-    if (*err == SPRAAY_OK) *err = spraay_buf_printf(b, "%lld,", (long long)v);
+    (void)crypto_generichash_blake2b_final(t, tag, SPRAAY_TAG);
+    spraay_memwipe(t, sizeof *t);
 }
 
-static void bytes(spraay_buf *b, spraay_err *err, const void *p, size_t n)
+static void number(tagger *t, int64_t v)
 {
-    if (*err == SPRAAY_OK) *err = spraay_buf_put(b, p, n);
+    uint8_t b[8];
+
+    spraay_put_be64(b, (uint64_t)v);
+    (void)crypto_generichash_blake2b_update(t, b, sizeof b);
 }
 
-spraay_err spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p,
-                               bool folded)
+static void bytes(tagger *t, const void *p, size_t n)
 {
-    spraay_buf b;
-    spraay_err err = SPRAAY_OK;
+    number(t, (int64_t)n);
+    if (n > 0) (void)crypto_generichash_blake2b_update(t, p, n);
+}
 
-    spraay_buf_init(&b, TEXT_MAX);
-    text(&b, &err, p->id);
-    bytes(&b, &err, p->key, sizeof p->key);
-    bytes(&b, &err, p->request, sizeof p->request);
-    number(&b, &err, p->named);
-    number(&b, &err, p->state);
-    number(&b, &err, p->created);
-    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) text(&b, &err, p->label[i]);
-    number(&b, &err, p->epoch);
-    text(&b, &err, p->payer);
-    text(&b, &err, p->network);
-    text(&b, &err, p->asset);
-    text(&b, &err, p->pay_to);
-    bytes(&b, &err, p->mark32, sizeof p->mark32);
-    number(&b, &err, p->fixed);
-    number(&b, &err, p->voided);
-    number(&b, &err, (int64_t)p->amount);
-    number(&b, &err, p->n_shares);
+static void text(tagger *t, const char *z)
+{
+    if (z == NULL)
+        number(t, -1);
+    else
+        bytes(t, z, strlen(z));
+}
+
+void spraay_tag_text(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const char *what, spraay_slice all)
+{
+    tagger t;
+
+    begin(&t, key32, what);
+    bytes(&t, all.p, all.n);
+    end(&t, tag);
+}
+
+void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p, bool folded,
+                         const char *boot)
+{
+    tagger t;
+
+    begin(&t, key32, "purchase");
+    text(&t, p->id);
+    bytes(&t, p->key, sizeof p->key);
+    bytes(&t, p->request, sizeof p->request);
+    number(&t, p->named);
+    number(&t, p->state);
+    number(&t, p->created);
+    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) text(&t, p->label[i]);
+    number(&t, p->epoch);
+    text(&t, p->payer);
+    text(&t, p->network);
+    text(&t, p->asset);
+    text(&t, p->pay_to);
+    bytes(&t, p->mark32, sizeof p->mark32);
+    number(&t, p->fixed);
+    number(&t, p->voided);
+    number(&t, (int64_t)p->amount);
+    number(&t, p->n_shares);
     for (unsigned i = 0; i < p->n_shares; i++) {
-        bytes(&b, &err, p->shares[i].scope, sizeof p->shares[i].scope);
-        number(&b, &err, (int64_t)p->shares[i].amount);
+        bytes(&t, p->shares[i].scope, sizeof p->shares[i].scope);
+        number(&t, (int64_t)p->shares[i].amount);
     }
-    number(&b, &err, p->signed_at);
-    number(&b, &err, p->valid_before);
-    text(&b, &err, p->header_name);
-    text(&b, &err, p->header_value);
-    number(&b, &err, p->header_valid_before);
-    number(&b, &err, p->sends);
-    number(&b, &err, p->sent_at);
-    number(&b, &err, p->handler_error);
-    number(&b, &err, p->expect_unpaid);
-    number(&b, &err, p->booked);
-    text(&b, &err, p->hand);
-    text(&b, &err, p->origin);
-    text(&b, &err, p->url);
-    number(&b, &err, p->spent.wall_s);
-    number(&b, &err, p->stored.status);
-    text(&b, &err, p->stored.payment);
-    text(&b, &err, p->stored.transaction);
-    text(&b, &err, p->note);
-    number(&b, &err, folded);
-    if (err == SPRAAY_OK) err = spraay_tag_text(tag, key32, "purchase", spraay_buf_slice(&b));
-    spraay_buf_wipe(&b);
-    return err;
+    number(&t, p->signed_at);
+    number(&t, p->valid_before);
+    text(&t, p->header_name);
+    text(&t, p->header_value);
+    number(&t, p->header_valid_before);
+    number(&t, p->sends);
+    number(&t, p->sent_at);
+    number(&t, p->handler_error);
+    number(&t, p->expect_unpaid);
+    number(&t, p->booked);
+    text(&t, p->hand);
+    text(&t, p->origin);
+    text(&t, p->url);
+    number(&t, p->spent.wall_s);
+    number(&t, p->stored.status);
+    text(&t, p->stored.payment);
+    text(&t, p->stored.transaction);
+    text(&t, p->note);
+    number(&t, folded);
+    text(&t, boot);
+    number(&t, p->dies_mono_ms);
+    number(&t, p->spent.mono_ms);
+    end(&t, tag);
 }

@@ -47,6 +47,11 @@ bool spraay_ledger_usable(const spraay_ledger *l)
     return l->vtable->usable(l);
 }
 
+void spraay_ledger_end(spraay_ledger *l)
+{
+    l->vtable->end(l);
+}
+
 spraay_ledger *spraay_ledger_ref(spraay_ledger *l)
 {
     l->refs++;

@@ -128,6 +128,7 @@ struct spraay_ledger_vtable {
     int (*fd)(const spraay_ledger *l);
     void (*drain)(spraay_ledger *l);
     bool (*usable)(const spraay_ledger *l);
+    void (*end)(spraay_ledger *l);
     void (*free)(spraay_ledger *l);
 };
 
@@ -148,7 +149,8 @@ struct spraay_ledger {
  *   SPRAAY_NOMEM    nothing was changed */
 void spraay_ledger_submit(spraay_ledger *l, spraay_op *op);
 
-/* Begin an EVENT or a RELEASE that nobody waits for. Operations are done in the order they were begun in.
+/* Begin an EVENT or a RELEASE that nobody waits for. Operations are done in the order they were begun in; one of
+ * these that the disk refuses is tried again before any that comes later.
  * 'op' is the caller's again at once. The purchase moves on at once, as far as the caller can see. */
 void spraay_ledger_post(spraay_ledger *l, const spraay_op *op);
 
@@ -167,6 +169,10 @@ void spraay_ledger_drain(spraay_ledger *l);
 
 /* False in a child of the process that opened it: there it can only be freed. */
 bool spraay_ledger_usable(const spraay_ledger *l);
+
+/* Wait until what was begun is written, finish it as drain does, and take nothing more, whoever still holds it:
+ * operations come to SPRAAY_STATE from now on. */
+void spraay_ledger_end(spraay_ledger *l);
 
 spraay_ledger *spraay_ledger_ref(spraay_ledger *l);
 /* The last one waits until what was begun is written, and frees; NULL is accepted. */

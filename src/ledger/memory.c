@@ -431,6 +431,11 @@ static bool memory_usable(const spraay_ledger *l)
     return true;
 }
 
+static void memory_end(spraay_ledger *l)
+{
+    (void)l; /* nothing is ever under way */
+}
+
 static void memory_free(spraay_ledger *l)
 {
     memory *m = (memory *)l;
@@ -449,7 +454,8 @@ static void memory_free(spraay_ledger *l)
 spraay_err spraay_ledger_memory(spraay_ledger **out)
 {
     static const struct spraay_ledger_vtable vtable = { memory_submit, memory_post,  memory_withdraw, memory_know,
-                                                       memory_fd,     memory_drain, memory_usable,   memory_free };
+                                                       memory_fd,     memory_drain, memory_usable,   memory_end,
+                                                       memory_free };
     memory *m = calloc(1, sizeof *m);
 
     *out = NULL;

@@ -27,7 +27,7 @@ static spraay_err tag(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *paye
     spraay_buf_init(&b, 1 << 20);
     for (size_t i = 0; i < n && err == SPRAAY_OK; i++)
         err = spraay_buf_printf(&b, "%zu:%s", strlen(texts[i]), texts[i]);
-    if (err == SPRAAY_OK) err = spraay_tag_text(out, key, what, spraay_buf_slice(&b));
+    if (err == SPRAAY_OK) spraay_tag_text(out, key, what, spraay_buf_slice(&b));
     spraay_buf_wipe(&b);
     return err;
 }
@@ -130,9 +130,8 @@ spraay_err spraay_store_confirm_pin(spraay_store *s, const spraay_purchase *p)
 /* A purchase that signed nothing leaves no mark, unless another was signed to the same receiver meanwhile. */
 spraay_err spraay_store_drop_pins(spraay_store *s, const char *id)
 {
-    static const char sql[] = "DELETE FROM pin WHERE purchase = ?1 AND confirmed = 0 AND NOT EXISTS (SELECT 1 FROM "
-                              "purchase p WHERE p.fixed = 1 AND p.id <> ?1 AND p.payer = pin.payer AND p.origin = "
-                              "pin.origin AND p.network = pin.network AND lower(p.pay_to) = lower(pin.pay_to))";
+    static const char sql[] =
+        "DELETE FROM pin WHERE purchase = ?1 AND confirmed = 0 AND " SPRAAY_NOBODY_LEANS_ON_PIN;
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PIN_DROP, sql);
 
     if (q == NULL) return SPRAAY_IO;
@@ -182,6 +181,44 @@ spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *w)
     (void)sqlite3_bind_text(q, 4, w->atomic, -1, SQLITE_STATIC);
     (void)sqlite3_bind_blob(q, 5, right, sizeof right, SQLITE_STATIC);
     return spraay_store_run(s, q);
+}
+
+/* ---- looking through ---- */
+
+static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, const char *select, const char *insert,
+                        bool prices)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+    uint8_t right[SPRAAY_TAG];
+    char what[200];
+
+    if (sqlite3_prepare_v2(s->db, select, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        const char *payer = text_at(st, 0), *origin = text_at(st, 1);
+        err = prices ? tag_price(right, s, payer, origin, text_at(st, 2), text_at(st, 3))
+                     : tag_pin(right, s, payer, origin, text_at(st, 2), text_at(st, 3), sqlite3_column_int(st, 5) != 0);
+        if (err != SPRAAY_OK) break;
+        if (spraay_keyring_find(s->keys, payer) != NULL && !fits(st, prices ? 4 : 6, right)) {
+            (void)snprintf(what, sizeof what, "the %s on record for %.100s was changed by somebody else, or damaged",
+                           prices ? "price accepted" : "receiver", prices ? text_at(st, 2) : origin);
+            err = spraay_query_found(q, "", what);
+        } else if (to != NULL) {
+            err = spraay_store_copy(to, st, insert);
+        }
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_check_words(spraay_store *s, spraay_store *to, spraay_query *q)
+{
+    spraay_err err = check(s, to, q, "SELECT payer, origin, network, pay_to, purchase, confirmed, tag FROM pin",
+                           "INSERT OR IGNORE INTO pin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", false);
+
+    if (err != SPRAAY_OK) return err;
+    return check(s, to, q, "SELECT payer, origin, route, atomic, tag FROM price",
+                 "INSERT OR IGNORE INTO price VALUES (?1, ?2, ?3, ?4, ?5)", true);
 }
 
 /* Lists; prepared for the occasion. 'check' says whether the tag of the row fits. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -30,7 +31,9 @@ spraay_err spraay_place_name(spraay_place *p, const char *path)
     p->folder = join(path, ".d");
     p->owners = join(path, ".d/owners");
     p->spill = join(path, ".d/spill");
-    if (p->db != NULL && p->folder != NULL && p->owners != NULL && p->spill != NULL) return SPRAAY_OK;
+    p->swap = join(path, ".d/swap");
+    if (p->db != NULL && p->folder != NULL && p->owners != NULL && p->spill != NULL && p->swap != NULL)
+        return SPRAAY_OK;
     spraay_place_wipe(p);
     return SPRAAY_NOMEM;
 }
@@ -41,6 +44,7 @@ void spraay_place_wipe(spraay_place *p)
     free(p->folder);
     free(p->owners);
     free(p->spill);
+    free(p->swap);
     memset(p, 0, sizeof *p);
 }
 
@@ -68,10 +72,19 @@ static spraay_err make_parents(const char *path, char why[SPRAAY_PLACE_WHY])
     return SPRAAY_OK;
 }
 
+/* Whoever may write in it decides who is alive, and reads what was bought. */
 static spraay_err make_folder(const char *path, char why[SPRAAY_PLACE_WHY])
 {
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) return SPRAAY_OK;
-    return trouble(why, path, errno);
+    struct stat s;
+
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) return trouble(why, path, errno);
+    if (lstat(path, &s) != 0) return trouble(why, path, errno);
+    if (!S_ISDIR(s.st_mode) || s.st_uid != geteuid()) {
+        (void)snprintf(why, SPRAAY_PLACE_WHY, "%.150s is not a folder of this user", path);
+        return SPRAAY_PERMISSION;
+    }
+    if ((s.st_mode & 077) != 0 && chmod(path, 0700) != 0) return trouble(why, path, errno);
+    return SPRAAY_OK;
 }
 
 static spraay_err make_file(const char *path, char why[SPRAAY_PLACE_WHY])
@@ -146,6 +159,24 @@ spraay_err spraay_place_make(const spraay_place *p, char why[SPRAAY_PLACE_WHY])
     if (err == SPRAAY_OK) err = make_folder(p->owners, why);
     if (err == SPRAAY_OK) err = make_folder(p->spill, why);
     return err;
+}
+
+int spraay_place_guard(const spraay_place *p, bool exclusive)
+{
+    int fd = open(p->swap, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) return -1;
+    while (flock(fd, exclusive ? LOCK_EX : LOCK_SH) != 0) {
+        if (errno == EINTR) continue;
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void spraay_place_unguard(int guard)
+{
+    if (guard >= 0) close(guard);
 }
 
 bool spraay_place_identity(const spraay_place *p, unsigned long long *device, unsigned long long *inode)

@@ -14,6 +14,7 @@ typedef struct spraay_place {
     char *folder; /* FILE.d, 0700 */
     char *owners; /* FILE.d/owners: a file for every living process */
     char *spill;  /* FILE.d/spill: answers too large for memory */
+    char *swap;   /* FILE.d/swap: locked while FILE is opened, or exchanged for another */
 } spraay_place;
 
 /* The names only; the disk is not touched. SPRAAY_NOMEM. */
@@ -25,6 +26,11 @@ void spraay_place_wipe(spraay_place *p);
  * Returns SPRAAY_OK, SPRAAY_PERMISSION, SPRAAY_IO, or SPRAAY_UNSUPPORTED for a network file system, on
  * which locks do not hold. */
 SPRAAY_MUST_USE spraay_err spraay_place_make(const spraay_place *p, char why[SPRAAY_PLACE_WHY]);
+
+/* While one is held, no file takes the name of the ledger; while an 'exclusive' one is, nobody opens or closes
+ * it. Waits for the others. -1 when there is no lock to be had, which unguard accepts. */
+int spraay_place_guard(const spraay_place *p, bool exclusive);
+void spraay_place_unguard(int guard);
 
 /* Is the file that is open as device and inode still the one of that name? */
 bool spraay_place_same(const spraay_place *p, unsigned long long device, unsigned long long inode);

@@ -122,7 +122,6 @@ spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase 
 spraay_err spraay_purchase_take_verdict(spraay_purchase *p, const spraay_purchase *from)
 {
     p->claimed = from->claimed;
-    p->hold = from->hold;
     p->state = from->state;
     p->epoch = from->epoch;
     p->voided = from->voided;
@@ -144,6 +143,7 @@ spraay_err spraay_purchase_copy(spraay_purchase **out, const spraay_purchase *p)
         spraay_purchase_unref(copy);
         return err;
     }
+    copy->hold = p->hold;
     memcpy(copy->id, p->id, sizeof copy->id);
     memcpy(copy->key, p->key, sizeof copy->key);
     *out = copy;

@@ -110,7 +110,7 @@ void spraay_purchase_unref(spraay_purchase *p);
 /* A copy without the stored answer, in 'out', which holds nothing yet; SPRAAY_NOMEM leaves it so. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_copy(spraay_purchase **out, const spraay_purchase *p);
 
-/* What the ledger changed in 'from' goes into 'p'. SPRAAY_NOMEM: the shares stayed as they were. */
+/* What the ledger changed in 'from' goes into 'p', but for the hold, which is the claimer's to know. SPRAAY_NOMEM: the shares stayed as they were. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_take_verdict(spraay_purchase *p, const spraay_purchase *from);
 
 /* What its driver filled in goes from 'from' into 'p': all that is not marked (L), but for the stored

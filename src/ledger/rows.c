@@ -131,10 +131,46 @@ spraay_err spraay_row_read(spraay_row *out, spraay_store *s, sqlite3_stmt *state
         spraay_row_wipe(out);
         return SPRAAY_NOMEM;
     }
-    if (strcmp(boot, s->boot) != 0) p->dies_mono_ms = p->spent.mono_ms = SPRAAY_LONG_AGO;
+    out->was_folded = out->folded;
     key = spraay_keyring_find(s->keys, p->payer);
-    out->genuine = key == NULL || (spraay_tag_purchase(right, key, p, out->folded) == SPRAAY_OK &&
-                                   spraay_bytes_equal_ct(tag, right, sizeof tag));
+    out->genuine = true;
+    if (key != NULL) {
+        spraay_tag_purchase(right, key, p, out->folded, boot);
+        out->genuine = spraay_bytes_equal_ct(tag, right, sizeof tag) != 0;
+    }
+    if (strcmp(boot, s->boot) != 0) p->dies_mono_ms = p->spent.mono_ms = SPRAAY_LONG_AGO;
+    if (out->owner[0] == '\0') spraay_rules_orphan(p);
+    return SPRAAY_OK;
+}
+
+spraay_err spraay_row_read_light(spraay_row *out, spraay_store *s, sqlite3_stmt *statement)
+{
+    struct reader r = { statement, 0, true };
+    spraay_purchase *p = spraay_purchase_new();
+    char word[40], boot[40];
+
+    memset(out, 0, sizeof *out);
+    if (p == NULL) return SPRAAY_NOMEM;
+    out->p = p;
+    text(&r, p->id, sizeof p->id);
+    text(&r, word, sizeof word);
+    p->state = state_of(word);
+    p->voided = number(&r) != 0;
+    p->amount = (uint64_t)number(&r);
+    shares(&r, p);
+    p->valid_before = number(&r);
+    p->dies_mono_ms = number(&r);
+    p->origin = copy(&r);
+    p->spent.wall_s = number(&r);
+    p->spent.mono_ms = number(&r);
+    text(&r, boot, sizeof boot);
+    text(&r, out->owner, sizeof out->owner);
+    p->reserved = number(&r) != 0;
+    if (!r.ok || p->origin == NULL) {
+        spraay_row_wipe(out);
+        return SPRAAY_NOMEM;
+    }
+    if (strcmp(boot, s->boot) != 0) p->dies_mono_ms = p->spent.mono_ms = SPRAAY_LONG_AGO;
     if (out->owner[0] == '\0') spraay_rules_orphan(p);
     return SPRAAY_OK;
 }
@@ -197,25 +233,38 @@ static void put_shares(struct writer *w, const spraay_purchase *p)
     note(w, sqlite3_bind_blob64(w->s, ++w->i, b, p->n_shares * SHARE_BYTES, free));
 }
 
+/* Every column by its number in SPRAAY_ROW_COLUMNS. What a purchase is called and found by never changes. */
+static const char insert_sql[] =
+    "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+    "?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,"
+    "?44,?45,?46,?47,?48,?49,?50)";
+#define STEP                                                                                                   \
+    "UPDATE purchase SET request=?3,named=?4,state=?5,created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,"  \
+    "step=?12,epoch=?13,payer=?14,network=?15,asset=?16,pay_to=?17,mark=?18,fixed=?19,voided=?20,amount=?21,"    \
+    "shares=?22,signed_at=?23,valid_before=?24,dies_boot=?25,header_name=?26,header_value=?27,"                  \
+    "header_valid_before=?28,sends=?29,sent_at=?30,handler_error=?31,expect_unpaid=?32,booked=?33,hand=?34,"     \
+    "origin=?35,url=?36,spent_at=?37,spent_boot=?38,boot=?39,status=?40,payment=?41,transaction_id=?42,"         \
+    "note=?43,owner=?45,claimed=?46,hold=?47,reserved=?48,taken_by=?49,tag=?50"
+static const char step_sql[] = STEP " WHERE id=?1 AND folded=?44";
+static const char fold_sql[] = STEP ",folded=?44 WHERE id=?1";
+
+static sqlite3_stmt *statement_of(spraay_store *s, const spraay_row *r)
+{
+    if (r->fresh) return spraay_store_statement(s, SPRAAY_SLOT_INSERT, insert_sql);
+    if (r->folded || r->was_folded) return spraay_store_statement(s, SPRAAY_SLOT_FOLD, fold_sql);
+    return spraay_store_statement(s, SPRAAY_SLOT_WRITE, step_sql);
+}
+
 spraay_err spraay_row_write(spraay_store *s, const spraay_row *r)
 {
-    static const char sql[] =
-        "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,"
-        "?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,"
-        "?43,?44,?45,?46,?47,?48,?49,?50) ON CONFLICT (id) DO UPDATE SET key=?2,request=?3,named=?4,state=?5,"
-        "created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,step=?12,epoch=?13,payer=?14,network=?15,"
-        "asset=?16,pay_to=?17,mark=?18,fixed=?19,voided=?20,amount=?21,shares=?22,signed_at=?23,"
-        "valid_before=?24,dies_boot=?25,header_name=?26,header_value=?27,header_valid_before=?28,sends=?29,"
-        "sent_at=?30,handler_error=?31,expect_unpaid=?32,booked=?33,hand=?34,origin=?35,url=?36,spent_at=?37,"
-        "spent_boot=?38,boot=?39,status=?40,payment=?41,transaction_id=?42,note=?43,folded=?44,owner=?45,"
-        "claimed=?46,hold=?47,reserved=?48,taken_by=?49,tag=?50";
     const spraay_purchase *p = r->p;
-    struct writer w = { spraay_store_statement(s, SPRAAY_SLOT_WRITE, sql), 0, SQLITE_OK };
+    struct writer w = { statement_of(s, r), 0, SQLITE_OK };
     const uint8_t *key = spraay_keyring_find(s->keys, p->payer);
     uint8_t tag[SPRAAY_TAG] = { 0 };
-    spraay_err err = key != NULL ? spraay_tag_purchase(tag, key, p, r->folded) : SPRAAY_OK;
 
-    if (err != SPRAAY_OK) return err;
+    spraay_err err;
+
+    if (key != NULL) spraay_tag_purchase(tag, key, p, r->folded, s->boot);
     if (w.s == NULL) return SPRAAY_IO;
     if (p->amount > INT64_MAX) return SPRAAY_RANGE;
     put_text(&w, p->id);
@@ -267,7 +316,10 @@ spraay_err spraay_row_write(spraay_store *s, const spraay_row *r)
         (void)sqlite3_reset(w.s);
         return SPRAAY_NOMEM;
     }
-    return spraay_store_run(s, w.s);
+    err = spraay_store_run(s, w.s);
+    if (err == SPRAAY_OK && sqlite3_changes(s->db) != 1)
+        err = spraay_store_corrupt(s, "the record of %s cannot be found to be changed", p->id);
+    return err;
 }
 
 spraay_err spraay_row_delete(spraay_store *s, const char *id)
@@ -293,7 +345,7 @@ static spraay_err tag_answer(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], c
     err = spraay_buf_printf(&b, "%s\n%s\n%zu:", id, file ? file : "", headers.n);
     if (err == SPRAAY_OK) err = spraay_buf_put_slice(&b, headers);
     if (err == SPRAAY_OK) err = spraay_buf_put(&b, hash, sizeof hash);
-    if (err == SPRAAY_OK) err = spraay_tag_text(tag, key32, "answer", spraay_buf_slice(&b));
+    if (err == SPRAAY_OK) spraay_tag_text(tag, key32, "answer", spraay_buf_slice(&b));
     spraay_buf_wipe(&b);
     return err;
 }
@@ -331,7 +383,7 @@ spraay_err spraay_answer_read(spraay_store *s, spraay_purchase *p)
     err = spraay_store_next(s, q);
     if (err == SPRAAY_OK) err = read_answer(s, p, q);
     (void)sqlite3_reset(q);
-    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+    return err;
 }
 
 spraay_err spraay_answer_write(spraay_store *s, const spraay_purchase *p, const spraay_stored *stored)

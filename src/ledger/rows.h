@@ -13,6 +13,8 @@ typedef struct spraay_row {
     char owner[SPRAAY_OWNER_ID + 1]; /* "" when no process holds it */
     char taken_by[SPRAAY_OWNER_ID + 1];
     bool folded;
+    bool was_folded; /* as it is on record */
+    bool fresh;   /* there is none of this id yet */
     bool genuine; /* its tag fits, or there is no key to tell */
 } spraay_row;
 
@@ -29,15 +31,22 @@ typedef struct spraay_row {
 SPRAAY_MUST_USE spraay_err spraay_row_read(spraay_row *out, spraay_store *s, sqlite3_stmt *statement);
 void spraay_row_wipe(spraay_row *r);
 
+/* No more of a row than counts against the caps, with no tag looked at: state, amount, shares, origin and
+ * times. Selected by SPRAAY_LIGHT_COLUMNS. */
+#define SPRAAY_LIGHT_COLUMNS                                                                                    \
+    "id, state, voided, amount, shares, valid_before, dies_boot, origin, spent_at, spent_boot, boot, owner, "   \
+    "reserved"
+SPRAAY_MUST_USE spraay_err spraay_row_read_light(spraay_row *out, spraay_store *s, sqlite3_stmt *statement);
+
 /* By id. SPRAAY_MISSING, SPRAAY_IO, SPRAAY_NOMEM. */
 SPRAAY_MUST_USE spraay_err spraay_row_find(spraay_row *out, spraay_store *s, const char *id);
 
-/* Write it whole, new or not, with its tag. SPRAAY_IO, SPRAAY_NOMEM. */
+/* Write it whole, with its tag: a 'fresh' one is added, another replaced, and what is folded stays so. SPRAAY_IO, SPRAAY_NOMEM. */
 SPRAAY_MUST_USE spraay_err spraay_row_write(spraay_store *s, const spraay_row *r);
 SPRAAY_MUST_USE spraay_err spraay_row_delete(spraay_store *s, const char *id);
 
-/* The stored answer of a purchase: into p->stored, from it, and away. Reading none is fine.
- * SPRAAY_CHECKSUM: it is not what was stored. */
+/* The stored answer of a purchase: into p->stored, from it, and away.
+ * SPRAAY_MISSING: there is none to read. SPRAAY_CHECKSUM: it is not what was stored. */
 SPRAAY_MUST_USE spraay_err spraay_answer_read(spraay_store *s, spraay_purchase *p);
 SPRAAY_MUST_USE spraay_err spraay_answer_write(spraay_store *s, const spraay_purchase *p,
                                                const spraay_stored *stored);

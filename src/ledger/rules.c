@@ -38,7 +38,7 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
     case SPRAAY_STATE_DELIVERED:
     case SPRAAY_STATE_PAID_LOST:
         p->reserved = false;
-        if (event != SPRAAY_EVENT_PROVE_USED || p->spent.wall_s == 0) p->spent = now;
+        if ((event != SPRAAY_EVENT_PROVE_USED && event != SPRAAY_EVENT_MISLAY) || p->spent.wall_s == 0) p->spent = now;
         break;
     case SPRAAY_STATE_VOID:
         if (event == SPRAAY_EVENT_REPAY) {

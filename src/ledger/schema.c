@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define APPLICATION "1397772889" /* "SPRY": application_id of the file */
+#define APPLICATION_ID 1397772889 /* "SPRY": application_id of the file */
 
 static const char version_1[] =
     "CREATE TABLE purchase ("
@@ -31,9 +31,10 @@ static const char version_1[] =
     "  owner TEXT, claimed INTEGER NOT NULL, hold INTEGER NOT NULL,"
     "  reserved INTEGER NOT NULL, taken_by TEXT,"
     "  tag BLOB NOT NULL);"
-    "CREATE INDEX purchase_key ON purchase (key) WHERE folded = 0;"
-    "CREATE INDEX purchase_live ON purchase (n) WHERE folded = 0;"
-    "CREATE INDEX purchase_owner ON purchase (owner) WHERE owner IS NOT NULL;"
+    /* The only index besides that of the ids: a step of a purchase changes neither of its columns, so it
+     * writes the page of its row and no other. */
+    "CREATE INDEX purchase_live ON purchase (key) WHERE folded = 0;"
+    "CREATE TABLE owner (id TEXT PRIMARY KEY) WITHOUT ROWID;" /* processes that may hold something */
     "CREATE TABLE answer ("
     "  id TEXT PRIMARY KEY, headers BLOB NOT NULL, body BLOB NOT NULL, file TEXT, tag BLOB NOT NULL"
     ") WITHOUT ROWID;"
@@ -75,6 +76,25 @@ static spraay_err run(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? SPRAAY_OK : SPRAAY_IO;
 }
 
+static spraay_err identify(sqlite3 *db, int *version)
+{
+    int application = 0, tables = 0;
+
+    if (pragma_int(db, "PRAGMA user_version", version) != SQLITE_OK ||
+        pragma_int(db, "PRAGMA application_id", &application) != SQLITE_OK ||
+        pragma_int(db, "SELECT count(*) FROM sqlite_master", &tables) != SQLITE_OK)
+        return SPRAAY_IO;
+    if ((tables > 0 || application != 0) && application != APPLICATION_ID) return SPRAAY_TYPE;
+    return *version > TODAY ? SPRAAY_VERSION : SPRAAY_OK;
+}
+
+spraay_err spraay_schema_check(sqlite3 *db)
+{
+    int version = 0;
+
+    return identify(db, &version);
+}
+
 spraay_err spraay_schema_prepare(sqlite3 *db)
 {
     /* FULL is what holds by default; the store lowers it for commits that a power cut may undo. Erased
@@ -88,27 +108,20 @@ spraay_err spraay_schema_prepare(sqlite3 *db)
 
 static spraay_err climb(sqlite3 *db, int from)
 {
-    char set[80];
+    char set[96];
     spraay_err err = SPRAAY_OK;
 
     for (int v = from; v < TODAY && err == SPRAAY_OK; v++) err = run(db, steps[v]);
-    (void)snprintf(set, sizeof set, "PRAGMA application_id = %s; PRAGMA user_version = %d", APPLICATION, TODAY);
+    (void)snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, TODAY);
     return err == SPRAAY_OK ? run(db, set) : err;
 }
 
 spraay_err spraay_schema_upgrade(sqlite3 *db, int *found)
 {
-    int application = 0, tables = 0;
     spraay_err err;
 
     if (run(db, "BEGIN IMMEDIATE") != SPRAAY_OK) return SPRAAY_IO;
-    err = pragma_int(db, "PRAGMA user_version", found) == SQLITE_OK &&
-                  pragma_int(db, "PRAGMA application_id", &application) == SQLITE_OK &&
-                  pragma_int(db, "SELECT count(*) FROM sqlite_master", &tables) == SQLITE_OK
-              ? SPRAAY_OK
-              : SPRAAY_IO;
-    if (err == SPRAAY_OK && (tables > 0 || application != 0) && application != 1397772889) err = SPRAAY_TYPE;
-    if (err == SPRAAY_OK && *found > TODAY) err = SPRAAY_VERSION;
+    err = identify(db, found);
     if (err == SPRAAY_OK && *found < TODAY) err = climb(db, *found);
     if (err != SPRAAY_OK) { /* keep the message of what failed */
         if (err != SPRAAY_IO) (void)run(db, "ROLLBACK");

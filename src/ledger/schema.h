@@ -14,6 +14,9 @@
  * else), or SPRAAY_IO: then sqlite3_errmsg says why. */
 SPRAAY_MUST_USE spraay_err spraay_schema_upgrade(sqlite3 *db, int *found);
 
+/* Is it a ledger, or nothing yet? Only reads. As above, but for SPRAAY_OK of an older one. */
+SPRAAY_MUST_USE spraay_err spraay_schema_check(sqlite3 *db);
+
 /* What every connection sets, writers and readers. SPRAAY_IO. */
 SPRAAY_MUST_USE spraay_err spraay_schema_prepare(sqlite3 *db);
 

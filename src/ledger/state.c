@@ -47,6 +47,7 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
     /* Of a named purchase the result is handed out again by every process that runs it. */
     [E(TAKE)] = { [S(DELIVERED)] = S(TAKEN), [S(TAKEN)] = S(TAKEN) },
     [E(REPAY)] = { [S(PAID_LOST)] = S(VOID) },
+    [E(MISLAY)] = { [S(DELIVERED)] = S(PAID_LOST), [S(TAKEN)] = S(PAID_LOST) },
 };
 
 spraay_state spraay_state_next(spraay_state from, spraay_event event)
@@ -73,7 +74,7 @@ const char *spraay_event_name(spraay_event e)
     static const char *const names[SPRAAY_EVENT_COUNT] = {
         "claim",  "reserve", "ask",     "decline",      "sign",       "send",
         "unsent", "lose",    "deliver", "prove_unused", "prove_used", "take",
-        "repay",
+        "repay",  "mislay",
     };
     return names[e];
 }

@@ -8,6 +8,7 @@
  *                                                   |     |  '--- SENT (presented again)
  *                                                   '-----+--> PAID_LOST --> DELIVERED (a late answer)
  *                                                                   '--> VOID by REPAY (another nonce)
+ *   DELIVERED and TAKEN become PAID_LOST when the stored result is found missing.
  *
  * Events choose the next state; whoever causes an event never names a state.
  * There is no way from SENT to VOID: only UNKNOWN, by proof, becomes VOID. That it was SENT is noted
@@ -45,7 +46,8 @@ typedef enum spraay_event {
     SPRAAY_EVENT_PROVE_UNUSED,
     SPRAAY_EVENT_PROVE_USED,
     SPRAAY_EVENT_TAKE,
-    SPRAAY_EVENT_REPAY, /* the user buys what was lost again: another nonce */
+    SPRAAY_EVENT_REPAY,  /* the user buys what was lost again: another nonce */
+    SPRAAY_EVENT_MISLAY, /* the result was stored, and is there no more */
     SPRAAY_EVENT_COUNT
 } spraay_event;
 

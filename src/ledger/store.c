@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/time.h"
+#include "ledger/gate.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 #include "ledger/schema.h"
@@ -24,6 +27,11 @@ spraay_err spraay_store_fail(spraay_store *s)
     s->trouble = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? SPRAAY_TROUBLE_CORRUPT
                  : rc == SQLITE_BUSY || rc == SQLITE_LOCKED  ? SPRAAY_TROUBLE_BUSY
                                                              : SPRAAY_TROUBLE_WRITE;
+    /* https://www.sqlite.org/lang_transaction.html: some errors roll all of it back by themselves, or should.
+     * A statement that cannot be is an error of its own. */
+    s->lost = rc != SQLITE_ERROR && rc != SQLITE_CONSTRAINT && rc != SQLITE_MISMATCH && rc != SQLITE_TOOBIG &&
+              rc != SQLITE_RANGE && s->trouble != SPRAAY_TROUBLE_CORRUPT;
+    if (s->db == NULL || sqlite3_get_autocommit(s->db) != 0) s->lost = true;
     return s->trouble == SPRAAY_TROUBLE_CORRUPT ? SPRAAY_CHECKSUM : SPRAAY_IO;
 }
 
@@ -99,16 +107,27 @@ spraay_err spraay_store_init(spraay_store *s, const char *path, spraay_keyring *
     return spraay_place_name(&s->place, path);
 }
 
-static void close_connection(spraay_store *s)
+/* The last connection to close moves the log into the file and removes the log, by its name. 'plainly': not
+ * so, for another file may have that name by now. */
+static void let_go(spraay_store *s, bool plainly)
 {
     for (size_t i = 0; i < SPRAAY_STORE_STATEMENTS; i++) {
         (void)sqlite3_finalize(s->statements[i]);
         s->statements[i] = NULL;
     }
+    if (s->db != NULL && plainly) (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     (void)sqlite3_close_v2(s->db);
     s->db = NULL;
-    s->seen_version = 0;
-    s->audited = false;
+    s->noted = false;
+    s->trusted = false;
+}
+
+static void close_connection(spraay_store *s)
+{
+    int guard = s->db != NULL ? spraay_place_guard(&s->place, false) : -1;
+
+    let_go(s, !spraay_place_same(&s->place, s->device, s->inode));
+    spraay_place_unguard(guard);
 }
 
 void spraay_store_close(spraay_store *s)
@@ -117,12 +136,28 @@ void spraay_store_close(spraay_store *s)
     spraay_owner_release(&s->me, s->place.owners, false);
 }
 
-void spraay_store_wipe(spraay_store *s, bool foreign)
+void spraay_store_disown(spraay_store *s)
 {
-    /* In a forked child the connection is the parent's: closing it would break the parent's locks. */
-    if (!foreign) spraay_store_close(s);
-    spraay_owner_release(&s->me, s->place.owners, foreign);
+    let_go(s, true);
+    spraay_owner_release(&s->me, s->place.owners, true);
+}
+
+void spraay_store_wipe(spraay_store *s)
+{
+    spraay_store_close(s);
     spraay_place_wipe(&s->place);
+}
+
+/* Wait while others write, but not in the way of a fork: spraay_store_begin comes again then. */
+static int wait_for_others(void *ud, int times)
+{
+    spraay_store *s = ud;
+    struct timespec pause = { 0, (times < 20 ? 1 + times : 20) * 1000000L };
+
+    if (times == 0) s->busy_since_ms = spraay_mono_ms();
+    if (spraay_gate_wanted() || spraay_mono_ms() - s->busy_since_ms > BUSY_MS) return 0;
+    (void)nanosleep(&pause, NULL);
+    return 1;
 }
 
 static spraay_err open_failed(spraay_store *s, spraay_err err)
@@ -144,9 +179,24 @@ static spraay_err open_failed(spraay_store *s, spraay_err err)
     return err;
 }
 
-static spraay_err open_connection(spraay_store *s)
+static spraay_err open_file(spraay_store *s)
 {
     int found = 0;
+    spraay_err err;
+
+    if (sqlite3_open_v2(s->place.db, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return SPRAAY_IO;
+    (void)sqlite3_extended_result_codes(s->db, 1);
+    (void)sqlite3_busy_handler(s->db, wait_for_others, s);
+    if (!spraay_place_identity(&s->place, &s->device, &s->inode)) return SPRAAY_IO;
+    err = spraay_schema_check(s->db); /* before anything is written to what may be somebody else's */
+    if (err == SPRAAY_OK) err = spraay_schema_prepare(s->db);
+    return err == SPRAAY_OK ? spraay_schema_upgrade(s->db, &found) : err;
+}
+
+static spraay_err open_connection(spraay_store *s)
+{
+    int guard;
     spraay_err err = spraay_place_make(&s->place, s->sentence);
 
     if (err != SPRAAY_OK) {
@@ -162,13 +212,9 @@ static spraay_err open_connection(spraay_store *s)
         }
     }
     read_boot(s->boot);
-    if (sqlite3_open_v2(s->place.db, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return open_failed(s, SPRAAY_IO);
-    (void)sqlite3_extended_result_codes(s->db, 1);
-    (void)sqlite3_busy_timeout(s->db, BUSY_MS);
-    if (!spraay_place_identity(&s->place, &s->device, &s->inode)) return open_failed(s, SPRAAY_IO);
-    err = spraay_schema_prepare(s->db);
-    if (err == SPRAAY_OK) err = spraay_schema_upgrade(s->db, &found);
+    guard = spraay_place_guard(&s->place, false); /* no other file takes the name while its log is looked for */
+    err = open_file(s);
+    spraay_place_unguard(guard);
     if (err != SPRAAY_OK) return open_failed(s, err);
     s->full = true;
     return SPRAAY_OK;
@@ -184,6 +230,7 @@ spraay_err spraay_store_reopen(spraay_store *s)
     /* Damaged in its first page: whatever SQLite makes of the rest. */
     if (sqlite3_open_v2(s->place.db, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return open_failed(s, SPRAAY_IO);
+    (void)spraay_place_identity(&s->place, &s->device, &s->inode);
     return SPRAAY_OK;
 }
 
@@ -202,12 +249,14 @@ static spraay_err bury(spraay_store *s, const char *owner)
         const char *sql;
     } steps[] = {
         { SPRAAY_SLOT_FREE_PINS, "DELETE FROM pin WHERE confirmed = 0 AND purchase IN (SELECT id FROM purchase WHERE "
-                                 "owner = ?1 AND state IN ('intent', 'reserved') AND voided = 0)" },
+                                 "owner = ?1 AND state IN ('intent', 'reserved') AND voided = 0) AND "
+                                 SPRAAY_NOBODY_LEANS_ON_PIN },
         { SPRAAY_SLOT_FREE_ROWS, "DELETE FROM purchase WHERE owner = ?1 AND state IN ('intent', 'reserved') AND "
                                  "voided = 0" },
         { SPRAAY_SLOT_FREE_HELD,
           "UPDATE purchase SET owner = NULL, claimed = 0, reserved = 0 WHERE owner = ?1" },
         { SPRAAY_SLOT_FREE_RUNS, "UPDATE run SET owner = NULL WHERE owner = ?1" },
+        { SPRAAY_SLOT_OWNER_FORGET, "DELETE FROM owner WHERE id = ?1" },
     };
     spraay_err err = SPRAAY_OK;
 
@@ -224,9 +273,7 @@ static spraay_err bury(spraay_store *s, const char *owner)
 
 static spraay_err bury_the_dead(spraay_store *s)
 {
-    static const char sql[] = "SELECT DISTINCT owner FROM purchase WHERE owner IS NOT NULL UNION SELECT owner "
-                              "FROM run WHERE owner IS NOT NULL";
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_OWNERS, sql);
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_OWNERS, "SELECT id FROM owner");
     char(*dead)[SPRAAY_OWNER_ID + 1] = NULL;
     size_t n = 0;
     spraay_err err;
@@ -246,10 +293,11 @@ static spraay_err bury_the_dead(spraay_store *s)
     return err;
 }
 
-/* When others wrote, or we see the file for the first time, everything that counts is looked through. */
-static spraay_err look_through(spraay_store *s)
+/* Has anybody else written since all that counts was looked through, or has a key come that can tell more? */
+static spraay_err see_who_wrote(spraay_store *s)
 {
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_VERSION, "PRAGMA data_version");
+    unsigned keys = spraay_keyring_count(s->keys);
     spraay_err err;
     int64_t version;
 
@@ -258,10 +306,19 @@ static spraay_err look_through(spraay_store *s)
     version = err == SPRAAY_OK ? sqlite3_column_int64(q, 0) : 0;
     (void)sqlite3_reset(q);
     if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? spraay_store_fail(s) : err;
-    if (s->audited && version == s->seen_version) return SPRAAY_OK;
-    err = spraay_store_audit(s);
-    s->audited = err == SPRAAY_OK;
+    s->trusted = s->trusted && version == s->seen_version && keys == s->seen_keys;
+    s->noted = s->noted && version == s->seen_version; /* who takes us for dead strikes our name out */
     s->seen_version = version;
+    s->seen_keys = keys;
+    return SPRAAY_OK;
+}
+
+/* Before money is committed on the word of what is on record. */
+static spraay_err look_through(spraay_store *s)
+{
+    spraay_err err = s->trusted ? SPRAAY_OK : spraay_store_audit(s);
+
+    s->trusted = err == SPRAAY_OK;
     return err;
 }
 
@@ -295,14 +352,34 @@ static spraay_err begin_in_place(spraay_store *s, bool survive)
     return SPRAAY_IO;
 }
 
+/* Before anything of ours is on record: who died is looked for among the names there. */
+static spraay_err note_us(spraay_store *s)
+{
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_OWNER_NOTE, "INSERT OR IGNORE INTO owner (id) VALUES (?1)");
+    spraay_err err;
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, s->me.id, -1, SQLITE_STATIC);
+    err = spraay_store_run(s, q);
+    s->noted = err == SPRAAY_OK;
+    return err;
+}
+
 spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive)
 {
     spraay_err err;
 
     (void)now;
-    s->trouble = SPRAAY_TROUBLE_NONE;
-    s->sentence[0] = '\0';
-    err = begin_in_place(s, survive);
+    do {
+        spraay_gate_leave(); /* whoever wants to fork does so here */
+        spraay_gate_enter();
+        s->trouble = SPRAAY_TROUBLE_NONE;
+        s->sentence[0] = '\0';
+        s->lost = false;
+        err = begin_in_place(s, survive);
+    } while (err != SPRAAY_OK && s->trouble == SPRAAY_TROUBLE_BUSY && spraay_gate_wanted());
+    if (err == SPRAAY_OK) err = see_who_wrote(s);
+    if (err == SPRAAY_OK && !s->noted) err = note_us(s);
     if (err == SPRAAY_OK) err = bury_the_dead(s);
     if (err != SPRAAY_OK) spraay_store_rollback(s);
     return err;
@@ -316,6 +393,7 @@ void spraay_store_rollback(spraay_store *s)
     memcpy(sentence, s->sentence, sizeof sentence);
     if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0)
         (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
+    s->noted = s->trusted = false; /* perhaps they went with it */
     /* A file that failed is opened anew next time: the disk may have been seen to. */
     if (trouble == SPRAAY_TROUBLE_WRITE || trouble == SPRAAY_TROUBLE_CORRUPT) close_connection(s);
     memcpy(s->sentence, sentence, sizeof sentence);
@@ -352,6 +430,18 @@ static bool is_mine(const spraay_store *s, const spraay_row *r)
     return strcmp(r->owner, s->me.id) == 0;
 }
 
+/* The stored answer of a purchase that has one. When it is gone, what was paid for is lost. */
+static spraay_err read_result(spraay_store *s, spraay_row *r, spraay_moment now)
+{
+    bool has = r->p->state == SPRAAY_STATE_DELIVERED || r->p->state == SPRAAY_STATE_TAKEN, ok = true;
+    spraay_err err = has ? spraay_answer_read(s, r->p) : SPRAAY_OK;
+
+    if (err != SPRAAY_MISSING) return err;
+    if (r->p->state == SPRAAY_STATE_TAKEN && !r->p->named) return SPRAAY_OK; /* handed over, and not kept */
+    if (r->p->note == NULL) r->p->note = spraay_text_copy("its answer is gone from the ledger", &ok);
+    return spraay_rules_event(r->p, SPRAAY_EVENT_MISLAY, now);
+}
+
 /* Hand the row to the caller, held by it from now on. The row's purchase moves into the job. */
 static spraay_err hold(spraay_store *s, spraay_job *j, spraay_row *r)
 {
@@ -359,12 +449,12 @@ static spraay_err hold(spraay_store *s, spraay_job *j, spraay_row *r)
 
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
+    err = read_result(s, r, j->op.now);
+    if (err != SPRAAY_OK) return err;
     r->p->claimed = j->op.claim->by_id == NULL; /* else only looked at: an equal call may have it */
     r->p->hold++;
     memcpy(r->owner, s->me.id, sizeof r->owner);
     err = spraay_row_write(s, r);
-    if (err == SPRAAY_OK && (r->p->state == SPRAAY_STATE_DELIVERED || r->p->state == SPRAAY_STATE_TAKEN))
-        err = spraay_answer_read(s, r->p);
     if (err != SPRAAY_OK) return err;
     j->row = r->p;
     r->p = NULL;
@@ -380,7 +470,7 @@ static spraay_err adopt(spraay_store *s, spraay_job *j, spraay_row *r)
 static spraay_err begin_purchase(spraay_store *s, spraay_job *j, const char *id)
 {
     const spraay_claim *c = j->op.claim;
-    spraay_row r = { .p = spraay_purchase_new(), .genuine = true };
+    spraay_row r = { .p = spraay_purchase_new(), .fresh = true, .genuine = true };
     bool ok = true;
     spraay_err err;
 
@@ -531,21 +621,34 @@ static spraay_err claim(spraay_store *s, spraay_job *j)
 
 /* ---- everything else about a purchase ---- */
 
-/* The caller's row. A file that was taken away under us gets the record anew: what was signed must be known. */
+/* A claim is answered before its commit. When that failed, and nobody has claimed the purchase since, it is
+ * ours all the same. */
+static bool was_promised(const spraay_row *r, const spraay_job *j)
+{
+    return r->owner[0] == '\0' && j->op.kind != SPRAAY_OP_RELEASE && j->facts->hold == r->p->hold + 1;
+}
+
+/* The caller's row. A claim that was not recorded, or whose file was taken away under us, is recorded now: what
+ * is signed must be known. */
 static spraay_err ours(spraay_row *r, spraay_store *s, const spraay_job *j)
 {
     spraay_err err = spraay_row_find(r, s, j->facts->id);
 
-    if (err == SPRAAY_MISSING && j->op.kind == SPRAAY_OP_EVENT) {
+    if (err == SPRAAY_MISSING && j->op.kind != SPRAAY_OP_RELEASE) {
         err = spraay_purchase_copy(&r->p, j->facts);
         if (err != SPRAAY_OK) return err;
         memcpy(r->owner, s->me.id, sizeof r->owner);
-        r->genuine = true;
+        r->fresh = r->genuine = true;
     }
     if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
-    return is_mine(s, r) ? SPRAAY_OK : SPRAAY_STATE;
+    if (is_mine(s, r)) return SPRAAY_OK;
+    if (!was_promised(r, j)) return SPRAAY_STATE;
+    memcpy(r->owner, s->me.id, sizeof r->owner);
+    r->p->hold = j->facts->hold;
+    r->p->claimed = j->facts->claimed;
+    return SPRAAY_OK;
 }
 
 static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
@@ -568,14 +671,14 @@ static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
 /* The lost epoch of a purchase that is bought again stays on record as a purchase of its own. */
 static spraay_err keep_lost(spraay_store *s, const spraay_row *r)
 {
-    spraay_row past = { .genuine = true, .folded = true };
+    spraay_row past = { .fresh = true, .genuine = true, .folded = true };
     spraay_err err = spraay_purchase_copy(&past.p, r->p);
 
     if (err != SPRAAY_OK) return err;
     (void)snprintf(past.p->id, sizeof past.p->id, "%.29s_e%05u", r->p->id, r->p->epoch % 100000);
     past.p->booked = true;
     past.p->claimed = past.p->reserved = false;
-    err = spraay_store_fold(s, past.p);
+    if (!r->folded) err = spraay_store_fold(s, past.p);
     if (err == SPRAAY_OK) err = spraay_row_write(s, &past);
     spraay_row_wipe(&past);
     return err;
@@ -602,13 +705,25 @@ static spraay_err let_return(spraay_store *s, spraay_job *j, spraay_row *r)
     return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
 }
 
+static spraay_err not_reserved(spraay_store *s)
+{
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: the amount reserved before was not recorded", s->place.db);
+    s->trouble = SPRAAY_TROUBLE_WRITE;
+    return SPRAAY_IO;
+}
+
 static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
 {
     bool repay = j->op.event == SPRAAY_EVENT_REPAY && r->p->state == SPRAAY_STATE_PAID_LOST;
-    spraay_err err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
+    bool binds = j->op.event == SPRAAY_EVENT_SIGN || j->op.event == SPRAAY_EVENT_ASK;
+    spraay_err err;
 
+    /* A reservation is answered before its commit, too: nothing is signed that no cap has seen. */
+    if (binds && !r->p->reserved) return not_reserved(s);
+    err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
     if (err == SPRAAY_OK) err = spraay_rules_event(r->p, j->op.event, j->op.now);
     if (err != SPRAAY_OK) return err;
+    if (repay) r->folded = false; /* its past is a row of its own */
     switch (r->p->state) {
     case SPRAAY_STATE_DELIVERED:
         err = spraay_answer_write(s, r->p, &j->object->stored);
@@ -658,6 +773,22 @@ static spraay_err work(spraay_store *s, spraay_job *j)
     }
 }
 
+/* Undo one job, and leave the words that explain it. What cannot be undone takes all with it. */
+static void back_out(spraay_store *s)
+{
+    char sentence[sizeof s->sentence];
+    spraay_ledger_trouble trouble = s->trouble;
+
+    memcpy(sentence, s->sentence, sizeof sentence);
+    if (run(s, SPRAAY_SLOT_BACK, "ROLLBACK TO job") != SPRAAY_OK ||
+        run(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
+        s->lost = true;
+        return;
+    }
+    memcpy(s->sentence, sentence, sizeof sentence);
+    s->trouble = trouble;
+}
+
 void spraay_store_apply(spraay_store *s, spraay_job *j)
 {
     spraay_err err = run(s, SPRAAY_SLOT_SAVE, "SAVEPOINT job");
@@ -666,11 +797,11 @@ void spraay_store_apply(spraay_store *s, spraay_job *j)
     if (err != SPRAAY_OK) {
         if (j->op.trouble == SPRAAY_TROUBLE_NONE) j->op.trouble = s->trouble;
         memcpy(j->op.sentence, s->sentence, sizeof j->op.sentence);
-        if (s->trouble != SPRAAY_TROUBLE_WRITE && s->db != NULL && sqlite3_get_autocommit(s->db) == 0)
-            (void)run(s, SPRAAY_SLOT_BACK, "ROLLBACK TO job");
         spraay_purchase_unref(j->row);
         j->row = NULL;
+        if (!s->lost) back_out(s);
+    } else if (run(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
+        s->lost = true;
     }
-    if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0) (void)run(s, SPRAAY_SLOT_UNSAVE, "RELEASE job");
     j->op.err = err;
 }

@@ -32,14 +32,17 @@ typedef struct spraay_store {
     sqlite3 *db; /* NULL while it is not open */
     sqlite3_stmt *statements[SPRAAY_STORE_STATEMENTS];
     unsigned long long device, inode; /* of the open file */
-    int64_t seen_version;             /* data_version when the rows were last looked through; 0: never */
-    bool audited;
+    int64_t seen_version;             /* data_version of the last transaction */
+    unsigned seen_keys;               /* and how many keys there were */
+    bool trusted; /* all that counts fits its tag, and nobody else has written since */
     bool full; /* the connection's synchronous setting */
-    bool redate; /* rows dated ahead were met */
+    int64_t busy_since_ms;
+    bool noted; /* our name is among the owners on record */
 
     /* why the last step failed, for whoever asked */
     spraay_ledger_trouble trouble;
     char sentence[256];
+    bool lost; /* and the transaction went with it */
 } spraay_store;
 
 /* A job on its way through the writer. */
@@ -56,7 +59,9 @@ typedef struct spraay_job {
 
 SPRAAY_MUST_USE spraay_err spraay_store_init(spraay_store *s, const char *path, spraay_keyring *keys);
 void spraay_store_close(spraay_store *s); /* the connection and the lock */
-void spraay_store_wipe(spraay_store *s, bool foreign);
+void spraay_store_wipe(spraay_store *s);
+/* In a child of the process that opened it: let go of the copies, and leave what they stand for alone. */
+void spraay_store_disown(spraay_store *s);
 
 /* 'survive': what is committed must outlast a power cut, not only the process. */
 SPRAAY_MUST_USE spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive);
@@ -83,8 +88,6 @@ spraay_err spraay_store_corrupt(spraay_store *s, const char *fmt, ...);
 
 /* Move the spend of a purchase that is history into the sums of days and budgets. */
 SPRAAY_MUST_USE spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p);
-/* The sums of all history, when there are none. */
-SPRAAY_MUST_USE spraay_err spraay_store_refold(spraay_store *s);
 /* Open the file if it can be opened at all, checks of its content left out; and let go of it. */
 SPRAAY_MUST_USE spraay_err spraay_store_reopen(spraay_store *s);
 void spraay_store_forget(spraay_store *s);
@@ -98,6 +101,11 @@ SPRAAY_MUST_USE spraay_err spraay_store_sums(spraay_store *s, const spraay_op *o
                                              spraay_sums *out);
 SPRAAY_MUST_USE spraay_err spraay_store_totals(spraay_store *s, spraay_op *op);
 
+/* Of a pin that a purchase put there: has no other been signed to the same receiver meanwhile? */
+#define SPRAAY_NOBODY_LEANS_ON_PIN                                                                             \
+    "NOT EXISTS (SELECT 1 FROM purchase p WHERE p.fixed = 1 AND p.id <> pin.purchase AND p.payer = pin.payer " \
+    "AND p.origin = pin.origin AND p.network = pin.network AND lower(p.pay_to) = lower(pin.pay_to))"
+
 /* Receivers and prices on record, per payer. */
 SPRAAY_MUST_USE spraay_err spraay_store_pin(spraay_store *s, const spraay_purchase *p, spraay_op *op);
 SPRAAY_MUST_USE spraay_err spraay_store_confirm_pin(spraay_store *s, const spraay_purchase *p);
@@ -109,6 +117,14 @@ SPRAAY_MUST_USE spraay_err spraay_store_set_pin(spraay_store *s, const char *pay
 SPRAAY_MUST_USE spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_store_list_pins(spraay_store *s, spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_store_list_prices(spraay_store *s, spraay_query *q);
+
+/* A line for each sum, receiver or price that does not fit its tag. With 'to', those that do are copied there:
+ * what is there already of a sum stays when it is larger. */
+SPRAAY_MUST_USE spraay_err spraay_store_check_sums(spraay_store *s, spraay_store *to, spraay_query *q);
+SPRAAY_MUST_USE spraay_err spraay_store_check_words(spraay_store *s, spraay_store *to, spraay_query *q);
+SPRAAY_MUST_USE spraay_err spraay_query_found(spraay_query *q, const char *id, const char *what);
+/* The row that 'in' stands on, as it is, into a statement of another store whose parameters are its columns. */
+SPRAAY_MUST_USE spraay_err spraay_store_copy(spraay_store *to, sqlite3_stmt *in, const char *insert);
 
 enum {
     SPRAAY_SLOT_BEGIN,
@@ -124,7 +140,11 @@ enum {
     SPRAAY_SLOT_FREE_HELD,
     SPRAAY_SLOT_FREE_RUNS,
     SPRAAY_SLOT_FIND,
+    SPRAAY_SLOT_INSERT,
     SPRAAY_SLOT_WRITE,
+    SPRAAY_SLOT_FOLD,
+    SPRAAY_SLOT_OWNER_FORGET,
+    SPRAAY_SLOT_OWNER_NOTE,
     SPRAAY_SLOT_DELETE,
     SPRAAY_SLOT_ANSWER_READ,
     SPRAAY_SLOT_ANSWER_WRITE,
@@ -133,6 +153,7 @@ enum {
     SPRAAY_SLOT_RUN_FIND,
     SPRAAY_SLOT_RUN_WRITE,
     SPRAAY_SLOT_SUM_ROWS,
+    SPRAAY_SLOT_AUDIT,
     SPRAAY_SLOT_SUM_DAYS,
     SPRAAY_SLOT_SUM_SCOPE,
     SPRAAY_SLOT_DAY_FIND,

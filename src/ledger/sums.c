@@ -36,7 +36,7 @@ static spraay_err tag_day(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *
     spraay_buf_init(&b, 1 << 20);
     err = spraay_buf_printf(&b, "%s\n%s\n%s\n%lld\n%llu", payer, origin, boot, (long long)d->minute,
                             (unsigned long long)d->amount);
-    if (err == SPRAAY_OK) err = spraay_tag_text(out, key, "spend_day", spraay_buf_slice(&b));
+    if (err == SPRAAY_OK) spraay_tag_text(out, key, "spend_day", spraay_buf_slice(&b));
     spraay_buf_wipe(&b);
     return err;
 }
@@ -53,7 +53,7 @@ static spraay_err tag_scope(uint8_t out[SPRAAY_TAG], spraay_store *s, const char
     spraay_buf_init(&b, 1 << 20);
     err = spraay_buf_printf(&b, "%s\n%llu\n", payer, (unsigned long long)amount);
     if (err == SPRAAY_OK) err = spraay_buf_put(&b, scope, 32);
-    if (err == SPRAAY_OK) err = spraay_tag_text(out, key, "spend_scope", spraay_buf_slice(&b));
+    if (err == SPRAAY_OK) spraay_tag_text(out, key, "spend_scope", spraay_buf_slice(&b));
     spraay_buf_wipe(&b);
     return err;
 }
@@ -69,6 +69,13 @@ static bool fits(spraay_store *s, const char *payer, sqlite3_stmt *q, int i, con
 static spraay_err not_genuine(spraay_store *s, const char *what, const char *payer)
 {
     return spraay_store_corrupt(s, "the sum of %s of %.20s… was changed by somebody else, or damaged", what, payer);
+}
+
+/* As much as a column holds: more than any cap. */
+static uint64_t sum_of(uint64_t a, uint64_t b)
+{
+    uint64_t sum = spraay_money_plus(a, b);
+    return sum > INT64_MAX ? INT64_MAX : sum;
 }
 
 /* ---- folding ---- */
@@ -96,8 +103,7 @@ static spraay_err add_day(spraay_store *s, const char *payer, const char *origin
     }
     (void)sqlite3_reset(q);
     if (err != SPRAAY_OK && err != SPRAAY_MISSING) return err;
-    d.amount = spraay_money_plus(d.amount, amount);
-    if (d.amount > INT64_MAX) return SPRAAY_RANGE;
+    d.amount = sum_of(d.amount, amount);
     err = tag_day(d.tag, s, payer, origin, s->boot, &d);
     if (err != SPRAAY_OK) return err;
     q = spraay_store_statement(s, SPRAAY_SLOT_DAY_WRITE,
@@ -143,8 +149,7 @@ static spraay_err add_scope(spraay_store *s, const char *payer, const uint8_t sc
     sqlite3_stmt *q;
     spraay_err err = read_scope(&sum, s, payer, scope);
 
-    sum = spraay_money_plus(sum, amount);
-    if (err == SPRAAY_OK && sum > INT64_MAX) err = SPRAAY_RANGE;
+    sum = sum_of(sum, amount);
     if (err == SPRAAY_OK) err = tag_scope(right, s, payer, scope, sum);
     if (err != SPRAAY_OK) return err;
     q = spraay_store_statement(s, SPRAAY_SLOT_SCOPE_WRITE,
@@ -168,24 +173,6 @@ spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p)
     return err;
 }
 
-spraay_err spraay_store_refold(spraay_store *s)
-{
-    sqlite3_stmt *q = NULL;
-    spraay_err err = SPRAAY_OK;
-
-    if (sqlite3_prepare_v2(s->db, "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 1 ORDER BY n", -1, &q,
-                           NULL) != SQLITE_OK)
-        return spraay_store_fail(s);
-    while (err == SPRAAY_OK && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
-        spraay_row r;
-        err = spraay_row_read(&r, s, q);
-        if (err == SPRAAY_OK) err = spraay_store_fold(s, r.p);
-        spraay_row_wipe(&r);
-    }
-    (void)sqlite3_finalize(q);
-    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
-}
-
 /* ---- summing ---- */
 
 static spraay_err redate_rows(spraay_store *s, char ids[][SPRAAY_PURCHASE_ID + 1], size_t n, spraay_moment now)
@@ -206,7 +193,7 @@ static spraay_err redate_rows(spraay_store *s, char ids[][SPRAAY_PURCHASE_ID + 1
 
 static spraay_err sum_rows(spraay_store *s, const spraay_op *op, const spraay_purchase *p, spraay_sums *out)
 {
-    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n";
+    static const char sql[] = "SELECT " SPRAAY_LIGHT_COLUMNS " FROM purchase WHERE folded = 0";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_SUM_ROWS, sql);
     char(*ahead)[SPRAAY_PURCHASE_ID + 1] = NULL;
     size_t n = 0;
@@ -215,7 +202,7 @@ static spraay_err sum_rows(spraay_store *s, const spraay_op *op, const spraay_pu
     if (q == NULL) return SPRAAY_IO;
     while ((err = spraay_store_next(s, q)) == SPRAAY_OK) {
         spraay_row r;
-        err = spraay_row_read(&r, s, q);
+        err = spraay_row_read_light(&r, s, q);
         if (err != SPRAAY_OK) break;
         if (spraay_budget_is_spent(r.p->state) && r.p->spent.mono_ms == SPRAAY_LONG_AGO &&
             spraay_budget_is_ahead(r.p->spent, op->now)) {
@@ -330,7 +317,7 @@ spraay_err spraay_store_sums(spraay_store *s, const spraay_op *op, const spraay_
 
 spraay_err spraay_store_totals(spraay_store *s, spraay_op *op)
 {
-    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n";
+    static const char sql[] = "SELECT " SPRAAY_LIGHT_COLUMNS " FROM purchase WHERE folded = 0";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_SUM_ROWS, sql);
     spraay_err err;
 
@@ -339,7 +326,7 @@ spraay_err spraay_store_totals(spraay_store *s, spraay_op *op)
     while ((err = spraay_store_next(s, q)) == SPRAAY_OK) {
         spraay_row r;
         uint64_t share;
-        err = spraay_row_read(&r, s, q);
+        err = spraay_row_read_light(&r, s, q);
         if (err != SPRAAY_OK) break;
         share = spraay_budget_counts(r.p) ? spraay_purchase_share(r.p, op->budget_scope) : 0;
         if (spraay_budget_is_spent(r.p->state))
@@ -354,48 +341,76 @@ spraay_err spraay_store_totals(spraay_store *s, spraay_op *op)
 
 /* ---- looking through ---- */
 
-static spraay_err audit_days(spraay_store *s)
+/* What a sum that does not fit means to whoever looks: an end, or a line for a person. */
+static spraay_err misfit(spraay_store *s, spraay_query *q, const char *what, const char *payer)
 {
-    sqlite3_stmt *q = NULL;
+    char line[160];
+
+    if (q == NULL) return not_genuine(s, what, payer);
+    (void)snprintf(line, sizeof line, "the sum of %s of %.20s… was changed by somebody else, or damaged", what, payer);
+    return spraay_query_found(q, "", line);
+}
+
+static spraay_err check_days(spraay_store *s, spraay_store *to, spraay_query *q)
+{
+    sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
 
-    if (sqlite3_prepare_v2(s->db, "SELECT payer, origin, minute, boot, amount, tag FROM spend_day", -1, &q, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT payer, origin, minute, boot, boot_ms, amount, tag FROM spend_day", -1, &st,
+                           NULL) != SQLITE_OK)
         return spraay_store_fail(s);
-    while (err == SPRAAY_OK && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
-        const char *payer = (const char *)sqlite3_column_text(q, 0);
-        day_sum d = { .minute = sqlite3_column_int64(q, 2), .amount = (uint64_t)sqlite3_column_int64(q, 4) };
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        const char *payer = (const char *)sqlite3_column_text(st, 0);
+        day_sum d = { .minute = sqlite3_column_int64(st, 2), .amount = (uint64_t)sqlite3_column_int64(st, 5) };
         uint8_t right[SPRAAY_TAG];
-        err = tag_day(right, s, payer, (const char *)sqlite3_column_text(q, 1),
-                      (const char *)sqlite3_column_text(q, 3), &d);
-        if (err == SPRAAY_OK && !fits(s, payer, q, 5, right)) err = not_genuine(s, "a day", payer);
+        err = tag_day(right, s, payer, (const char *)sqlite3_column_text(st, 1),
+                      (const char *)sqlite3_column_text(st, 3), &d);
+        if (err != SPRAAY_OK) break;
+        if (!fits(s, payer, st, 6, right))
+            err = misfit(s, q, "a day", payer);
+        else if (to != NULL)
+            err = spraay_store_copy(to, st,
+                                    "INSERT INTO spend_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE "
+                                    "SET boot_ms = ?5, amount = ?6, tag = ?7 WHERE amount < ?6");
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite3_finalize(st);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
-static spraay_err audit_scopes(spraay_store *s)
+static spraay_err check_scopes(spraay_store *s, spraay_store *to, spraay_query *q)
 {
-    sqlite3_stmt *q = NULL;
+    sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
 
-    if (sqlite3_prepare_v2(s->db, "SELECT payer, scope, amount, tag FROM spend_scope", -1, &q, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT payer, scope, amount, tag FROM spend_scope", -1, &st, NULL) != SQLITE_OK)
         return spraay_store_fail(s);
-    while (err == SPRAAY_OK && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
-        const char *payer = (const char *)sqlite3_column_text(q, 0);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        const char *payer = (const char *)sqlite3_column_text(st, 0);
         uint8_t right[SPRAAY_TAG], scope[32] = { 0 };
-        if (sqlite3_column_bytes(q, 1) == sizeof scope) memcpy(scope, sqlite3_column_blob(q, 1), sizeof scope);
-        err = tag_scope(right, s, payer, scope, (uint64_t)sqlite3_column_int64(q, 2));
-        if (err == SPRAAY_OK && !fits(s, payer, q, 3, right)) err = not_genuine(s, "a budget", payer);
+        if (sqlite3_column_bytes(st, 1) == sizeof scope) memcpy(scope, sqlite3_column_blob(st, 1), sizeof scope);
+        err = tag_scope(right, s, payer, scope, (uint64_t)sqlite3_column_int64(st, 2));
+        if (err != SPRAAY_OK) break;
+        if (!fits(s, payer, st, 3, right))
+            err = misfit(s, q, "a budget", payer);
+        else if (to != NULL)
+            err = spraay_store_copy(to, st,
+                                    "INSERT INTO spend_scope VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+                                    "amount = ?3, tag = ?4 WHERE amount < ?3");
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite3_finalize(st);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_check_sums(spraay_store *s, spraay_store *to, spraay_query *q)
+{
+    spraay_err err = check_days(s, to, q);
+    return err == SPRAAY_OK ? check_scopes(s, to, q) : err;
 }
 
 spraay_err spraay_store_audit(spraay_store *s)
 {
-    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n";
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_SUM_ROWS, sql);
+    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_AUDIT, sql);
     spraay_err err;
 
     if (q == NULL) return SPRAAY_IO;
@@ -408,6 +423,5 @@ spraay_err spraay_store_audit(spraay_store *s)
         if (err != SPRAAY_OK) break;
     }
     (void)sqlite3_reset(q);
-    if (err == SPRAAY_MISSING) err = audit_days(s);
-    return err == SPRAAY_OK ? audit_scopes(s) : err;
+    return err == SPRAAY_MISSING ? spraay_store_check_sums(s, NULL, NULL) : err;
 }

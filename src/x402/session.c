@@ -187,6 +187,7 @@ void spraay_session_elsewhere(spraay_session *s, spraay_now now)
     session_describe(s, "payment", "elsewhere", "call again: it continues this purchase, or finds its result",
                      "an equal purchase is under way elsewhere, and its answer is waited for");
     s->outcome.paid = SPRAAY_PAID_MAYBE;
+    s->elsewhere = true;
     if (!session_wait(s, ELSEWHERE_MS, SPRAAY_WANT_CLAIM, now)) session_fail(s);
 }
 
@@ -197,18 +198,19 @@ void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *c
     session_fail(s);
 }
 
-void spraay_session_renewed(spraay_session *s, spraay_err err, const uint8_t mark32[32], spraay_now now)
+void spraay_session_unrenewed(spraay_session *s, const char *code, const char *sentence, const char *hint)
+{
+    session_describe(s, "ledger", code, hint,
+                     "this was paid before and its result was lost; it is not bought again, because the ledger "
+                     "could not note it: %s",
+                     sentence);
+    session_fail(s);
+}
+
+void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_now now)
 {
     (void)now;
-    if (err != SPRAAY_OK) {
-        session_describe(s, "ledger", "ledger_write", "",
-                         "this was paid before and its result was lost; it is not bought again, because the "
-                         "ledger could not note it: %s",
-                         spraay_err_sentence(err));
-        s->outcome.paid = SPRAAY_PAID_YES;
-        session_fail(s);
-        return;
-    }
+    s->lost = false;
     memcpy(s->mark32, mark32, 32);
     s->open = s->proof_for_repay = false;
     s->sends = 0;
@@ -245,6 +247,8 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
     s->sends = past->sends;
     s->sent_at_s = past->sent_at_s;
     s->open = past->kind == SPRAAY_PAST_AUTHORIZED;
+    s->lost = past->kind == SPRAAY_PAST_LOST;
+    s->elsewhere = false;
     s->expect_unpaid = past->expect_unpaid;
     s->asking = false;
     spraay_buf_clear(&s->header);
@@ -295,7 +299,6 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
         session_describe(s, "payment", "paid_lost", LOST_HINT,
                          "this was paid before and its result was lost%s%s", past->note ? ": " : "",
                          past->note ? past->note : "");
-        s->outcome.paid = SPRAAY_PAID_YES;
         s->proof_for_repay = s->cfg.repay && !s->cfg.reconcile;
         if (s->proof_for_repay)
             session_prove(s, false);
@@ -352,10 +355,10 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
 
 static void proven_lost(spraay_session *s)
 {
+    s->lost = true;
     session_describe(s, "payment", "paid_lost", LOST_HINT,
                      "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
                      s->past.note ? s->past.note : "");
-    s->outcome.paid = SPRAAY_PAID_YES;
     s->after_note = SPRAAY_WANT_NOTHING;
     s->want = SPRAAY_WANT_LOST;
 }
@@ -467,6 +470,17 @@ bool spraay_session_detach(spraay_session *s, const char *kind, const char *code
     s->outcome = o;
     s->want = SPRAAY_WANT_NOTHING;
     return true;
+}
+
+bool spraay_session_is_ending(const spraay_session *s)
+{
+    switch (s->want) {
+    case SPRAAY_WANT_LOSE:
+    case SPRAAY_WANT_UNSEND:
+    case SPRAAY_WANT_VOID:
+    case SPRAAY_WANT_LOST: return s->detached && s->after_note == SPRAAY_WANT_NOTHING;
+    default: return false;
+    }
 }
 
 void spraay_session_attach(spraay_session *s, int64_t deadline_ms)

@@ -167,7 +167,9 @@ typedef struct spraay_session {
     unsigned sends;                            /* of the purchase, sessions before included */
     int64_t sent_at_s;
     bool voided;   /* proven void once in this session */
-    bool detached; /* nobody waits: finish what is in flight, begin nothing */
+    bool detached;  /* nobody waits: finish what is in flight, begin nothing */
+    bool elsewhere; /* another process has an equal purchase in the air */
+    bool lost;      /* it was paid, and its result is lost */
 
     int64_t wait_until_ms;
     spraay_want after_wait;
@@ -196,7 +198,8 @@ void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *c
 void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *code, const char *sentence,
                               const char *hint);
 /* The record moved to another nonce, or could not. */
-void spraay_session_renewed(spraay_session *s, spraay_err err, const uint8_t mark32[32], spraay_now now);
+void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_now now);
+void spraay_session_unrenewed(spraay_session *s, const char *code, const char *sentence, const char *hint);
 void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t date_s,
                              int64_t retry_after_s, spraay_now now);
 void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now now);
@@ -219,6 +222,9 @@ void spraay_session_woke(spraay_session *s, spraay_now now);
  * Returns true when the session ended by this (nothing of it is in flight). */
 bool spraay_session_detach(spraay_session *s, const char *kind, const char *code, const char *why,
                            spraay_now now);
+
+/* Nobody waits, and the last thing it does is to write down how it ended. */
+bool spraay_session_is_ending(const spraay_session *s);
 
 /* Somebody waits again, until the given time. */
 void spraay_session_attach(spraay_session *s, int64_t deadline_ms);

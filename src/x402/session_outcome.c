@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session has to say when it ends, or when its caller stops waiting.
  *
- * The rule for 'paid': no, unless an authorization may be out there; then maybe, until a receipt or the
- * chain says more. */
+ * The rule for 'paid': no, unless an authorization may be out there, from here or for an equal call elsewhere;
+ * then maybe, until a receipt or the chain says more. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,8 +23,12 @@ void session_line(char *out, size_t size, const char *text)
 
 void session_money(const spraay_session *s, spraay_outcome *o)
 {
-    if (!s->open) {
-        o->paid = SPRAAY_PAID_NO;
+    if (s->lost) {
+        o->paid = SPRAAY_PAID_YES;
+        return;
+    }
+    if (!s->open) { /* nothing of this call; an equal one elsewhere may have paid for both */
+        o->paid = s->elsewhere ? SPRAAY_PAID_MAYBE : SPRAAY_PAID_NO;
         return;
     }
     o->paid = SPRAAY_PAID_MAYBE;
