@@ -2,7 +2,6 @@
 /* What no Lua function shows: buffers at their limits, slices, big-endian numbers, clocks,
  * the limits of the JSON reader, and signers that are kept. */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +10,7 @@
 #include "core/buf.h"
 #include "core/time.h"
 #include "crypto/secp256k1.h"
-
-struct tally {
-    unsigned passed, failed;
-};
-
-static void expect(struct tally *t, bool holds, const char *what)
-{
-    if (holds) {
-        t->passed++;
-        return;
-    }
-    t->failed++;
-    printf("failed: %s\n", what);
-}
+#include "tally.h"
 
 static void buffers(struct tally *t)
 {
@@ -192,6 +178,5 @@ int main(void)
     clocks(&t);
     json(&t);
     signing(&t);
-    printf("%u passed, %u failed\n", t.passed, t.failed);
-    return t.failed == 0 ? 0 : 1;
+    return tally_end(&t);
 }

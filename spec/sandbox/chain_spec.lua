@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
 local core = require "spraay.core"
+local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
 local sandbox = require "spec.support.sandbox"
 
@@ -13,14 +14,7 @@ local USED, CANCELED = topic "AuthorizationUsed(address,bytes32)",
   topic "AuthorizationCanceled(address,bytes32)"
 
 describe("the chain", function()
-  local box, alice
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh()
 
   local function pad(address) return ("0"):rep(24) .. address:sub(3):lower() end
   local function number(hex) return tonumber(hex) end
@@ -121,6 +115,15 @@ describe("the chain", function()
       assert.is_false(used(nonce))
       local head = box:chain("eth_getBlockByNumber", { "latest", false })
       assert.is_true(number(head.timestamp) <= os.time() - 3500)
+    end)
+
+    it("behind for those who ask for the state of the newest block without naming it", function()
+      local nonce = pay()
+      box:fault "rpc_split"
+      local head = box:chain("eth_getBlockByNumber", { "latest", false })
+      assert.is_true(number(head.timestamp) >= os.time() - 10)
+      assert.is_false(used(nonce))
+      assert.is_true(used(nonce, head.number))
     end)
 
     it("lying", function()

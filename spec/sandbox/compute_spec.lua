@@ -1,20 +1,13 @@
 -- The per-call routes: each success, each refusal in the gateway's own words, and who pays.
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
+local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
-local sandbox = require "spec.support.sandbox"
 
 local BASE = "/api/v1/compute/"
 
 describe("compute", function()
-  local box, alice
-
-  setup(function() box = sandbox.start{ job_seconds = 4 } end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh{ job_seconds = 4 }
 
   local function pay(name, body, method) return assert(alice:pay(method or "POST", BASE .. name, body)) end
 

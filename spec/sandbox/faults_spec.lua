@@ -1,20 +1,14 @@
 -- Each fault does what its line in the catalogue says, to the wire and to the money.
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
+local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
 local sandbox = require "spec.support.sandbox"
 
 local EMBED, TEXT = "/api/v1/compute/embeddings", { input = "x" }
 
 describe("faults", function()
-  local box, alice
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh()
 
   -- Arm, pay, and see: the answer (or nil and why) and how many payments settled.
   local function pay_with(name, options, seconds)
@@ -300,6 +294,23 @@ describe("faults", function()
       assert.equal("upfront", offered("unknown_flow")[1].extra.paymentFlow)
       assert.equal(0, #offered "no_accepts")
       assert.equal("solana", offered("solana_only")[1].network:match "^%a+")
+    end)
+
+    it("put a cheaper offer before the good ones", function()
+      for name, member in pairs{ decoy_network = "network", decoy_asset = "asset" } do
+        local accepts = offered(name)
+        assert.equal("500", accepts[1].amount)
+        assert.not_equal(accepts[2][member], accepts[1][member])
+        assert.equal("5000", accepts[2].amount)
+      end
+    end)
+
+    it("ask for money in words", function()
+      box:fault("prose_402", { times = 1 })
+      local answer = probe()
+      assert.equal(402, answer.status)
+      assert.is_nil(answer.headers["payment-required"])
+      assert.truthy(answer.body:find("send 5 USDC", 1, true))
     end)
 
     it("take a client that signs raised terms at its word", function()

@@ -1,20 +1,13 @@
 -- Compute futures in the ledger dialect: every order of refusal, every form of money.
 -- SPDX-License-Identifier: MIT
+local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
-local sandbox = require "spec.support.sandbox"
 
 local BASE = "/api/v1/compute-futures/"
 local HELLO = { { role = "user", content = "Hello" } }
 
 describe("compute futures (ledger)", function()
-  local box, alice
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh()
 
   local function post(name, body) return assert(alice:pay("POST", BASE .. name, body)) end
   local function get(name) return assert(alice:pay("GET", BASE .. name)) end

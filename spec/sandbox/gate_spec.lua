@@ -2,6 +2,7 @@
 -- Rules: facilitator checks of x402 "exact" on EVM, and the observed habits of the gateway.
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
+local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
 local sandbox = require "spec.support.sandbox"
 
@@ -9,14 +10,7 @@ local CHAT = "/api/v1/compute/text-inference"
 local HELLO = { messages = { { role = "user", content = "Hello" } } }
 
 describe("the gate", function()
-  local box, alice
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh()
 
   -- Pay with something changed; the reason of the refusal.
   local function refused(change)
@@ -93,6 +87,7 @@ describe("the gate", function()
       assert.equal("0.030000", books.total_usdc)
       assert.equal(books.settled[1].transaction, receipt.transaction)
       assert.equal("POST " .. CHAT, books.settled[1].route)
+      assert.truthy(books.settled[1].body:find "^0x%x+$")
       assert.equal("999.970000", books.balances[alice.address].usdc)
       assert.equal(1, books.handled["POST " .. CHAT])
     end)

@@ -1,19 +1,11 @@
 -- The GPU routes: any model, the provider's own words, failures included and charged.
 -- SPDX-License-Identifier: MIT
-local payer = require "spec.support.payer"
-local sandbox = require "spec.support.sandbox"
+local gateway = require "spec.support.gateway"
 
 local RUN = "/api/v1/gpu/run"
 
 describe("gpu", function()
-  local box, alice
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function()
-    box:reset()
-    alice = payer.new(box)
-  end)
+  local box, alice = gateway.fresh()
 
   local function run(body) return assert(alice:pay("POST", RUN, body)) end
 

@@ -1,16 +1,10 @@
 -- The files behind a finished job are what their names say, for any program that looks.
 -- SPDX-License-Identifier: MIT
-local payer = require "spec.support.payer"
+local gateway = require "spec.support.gateway"
 local sandbox = require "spec.support.sandbox"
 
 describe("media", function()
-  local box, alice
-
-  setup(function()
-    box = sandbox.start{ job_seconds = 0 }
-    alice = payer.new(box)
-  end)
-  teardown(function() box:stop() end)
+  local box, alice = gateway.shared{ job_seconds = 0 }
 
   -- What file(1) says about what is behind an address.
   local function kind_of(url)

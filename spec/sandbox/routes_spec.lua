@@ -3,8 +3,7 @@
 -- a sentence without a case that provokes it fails here, and so does a route without a row.
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
-local payer = require "spec.support.payer"
-local sandbox = require "spec.support.sandbox"
+local gateway = require "spec.support.gateway"
 
 -- Members: `a?` may be missing, `a{…}` is an object, `a[{…}]` a list of them, `a<{…}>` a map to them.
 -- Errors: <x> stands for any text, `(+a,b)` are members beside `error`, `...` ends what is fixed.
@@ -387,13 +386,7 @@ end
 
 describe("the route", function()
   local world = {}
-
-  setup(function() world.box = sandbox.start{ job_seconds = 4 } end)
-  teardown(function() world.box:stop() end)
-  before_each(function()
-    world.box:reset()
-    world.alice = payer.new(world.box)
-  end)
+  world.box, world.alice = gateway.fresh{ job_seconds = 4 }
 
   -- Provoke a case. The answer, and what was settled for this route.
   local function provoke(title, case)

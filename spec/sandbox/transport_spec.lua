@@ -1,16 +1,12 @@
 -- How the gateway reads and answers HTTP, apart from money.
 -- SPDX-License-Identifier: MIT
-local sandbox = require "spec.support.sandbox"
+local gateway = require "spec.support.gateway"
 
 local CHAT = "/api/v1/compute/text-inference"
 local ESTIMATE = "/api/v1/compute/estimate"
 
 describe("the transport", function()
-  local box
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
-  before_each(function() box:reset() end)
+  local box = gateway.fresh()
 
   local function post(path, body, content_type, headers)
     local given = { ["content-type"] = content_type or "application/json" }
@@ -130,10 +126,7 @@ describe("the transport", function()
 end)
 
 describe("the free routes", function()
-  local box
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
+  local box = gateway.shared()
 
   it("tell health, counters and the front page", function()
     local health = box:request("GET", "/health").json
@@ -172,10 +165,7 @@ end)
 describe("clients that leave in the middle", function()
   local cqueues = require "cqueues"
   local cqueues_socket = require "cqueues.socket"
-  local box, socket
-
-  setup(function() box = sandbox.start() end)
-  teardown(function() box:stop() end)
+  local box, socket = gateway.shared(), nil
 
   before_each(function()
     socket = assert(cqueues_socket.connect("127.0.0.1", box.url:match ":(%d+)$"))

@@ -260,4 +260,12 @@ describe("refusing an offer", function()
     assert.matches("not an object", sentence)
     refused("amount", { offers.entry { amount = "1.5" } })
   end)
+
+  it("quotes a server in one line of sound text, wherever its words are cut", function()
+    local e_acute = "\195\169"
+    local entry = offers.entry { extra = { name = ("x"):rep(63) .. e_acute .. "y\n", version = "2\n\t3" } }
+    local sentence = refused("domain", { entry })
+    assert.matches(("x"):rep(63) .. '?"', sentence, 1, true)
+    assert.matches('version "2  3"', sentence, 1, true)
+  end)
 end)
