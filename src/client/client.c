@@ -139,7 +139,8 @@ spraay_err spraay_hub_set_engine(spraay_hub *h, spraay_engine *engine)
     if (!spraay_engine_usable(h->engine)) abandon_flights(h);
     if (h->flights != NULL) return SPRAAY_STATE;
     spraay_engine_hold(engine);
-    for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) spraay_engine_unwatch(h->engine, &l->watch);
+    for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next)
+        spraay_engine_unwatch(h->engine, &l->watch);
     spraay_engine_free(h->engine);
     h->engine = engine;
     for (spraay_hub_ledger *l = h->ledgers; l != NULL; l = l->next) {

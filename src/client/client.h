@@ -89,8 +89,8 @@ typedef struct spraay_call_request {
     const char *reconcile;    /* id of a purchase whose fate is to be looked up: nothing is requested; NULL */
     const char *verb, *model, *route; /* for the record; NULL */
     bool again, quote, ask, external;
-    bool price_fixed; /* a price accepted in the ledger does not overrule 'price' */
-    bool repay;       /* what is proven paid and lost is bought again */
+    bool price_fixed;      /* a price accepted in the ledger does not overrule 'price' */
+    bool repay;            /* what is proven paid and lost is bought again */
     int64_t total_ms;      /* 0: the client's */
     size_t max_body;       /* 0: SPRAAY_BODY_MAX_BYTES */
     int64_t wall_offset_s; /* a caller's clock minus the system's */

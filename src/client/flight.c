@@ -81,8 +81,10 @@ static void woke(void *ud)
 
 static void finish(spraay_flight *f)
 {
+    /* In a run a result counts when it is handed out, though another process had it before. */
     bool kept = f->purchase != NULL && f->session.outcome.ok &&
-                (f->purchase->state == SPRAAY_STATE_DELIVERED || f->purchase->state == SPRAAY_STATE_TAKEN);
+                (f->purchase->state == SPRAAY_STATE_DELIVERED ||
+                 (f->purchase->state == SPRAAY_STATE_TAKEN && f->claim.in_run));
 
     spraay_engine_timer_clear(f->engine, &f->timer);
     spraay_buf_wipe(&f->session.header); /* it will not be presented from here again */

@@ -237,7 +237,8 @@ static void take_over(spraay_flight *f, spraay_flight *g)
 static void ledger_trouble(const spraay_op *op, const char **code, const char **hint)
 {
     *code = "ledger_write";
-    *hint = "nothing is paid while the ledger cannot be written: see to the disk, or name another file with ledger =";
+    *hint = "nothing is paid while the ledger cannot be written: see to the disk, or name another file with "
+            "ledger =";
     switch (op->trouble) {
     case SPRAAY_TROUBLE_OPEN:
         *code = "ledger_open";
@@ -253,7 +254,8 @@ static void ledger_trouble(const spraay_op *op, const char **code, const char **
         return;
     case SPRAAY_TROUBLE_CORRUPT:
         *code = "ledger_corrupt";
-        *hint = "nothing is paid on its word: `spraay ledger verify` says what is wrong, `spraay ledger repair` keeps "
+        *hint = "nothing is paid on its word: `spraay ledger verify` says what is wrong, `spraay ledger "
+                "repair` keeps "
                 "what is sound";
         return;
     case SPRAAY_TROUBLE_BUSY:
@@ -340,7 +342,7 @@ static void claimed(spraay_flight *f, spraay_err err)
         err = mark_of(f, p, mark);
     }
     spraay_session_claimed(&f->session, err, &past, mark, spraay_flight_now(f));
-    f->session.past.amount = NULL; /* 'amount' was ours */
+    f->session.past.amount = NULL;                            /* 'amount' was ours */
     f->session.past.url = f->session.past.header_name = NULL; /* the record's, and copied */
     f->session.past.header_value = (spraay_slice){ NULL, 0 };
 }
@@ -376,8 +378,9 @@ static void meet_flight(spraay_flight *f, spraay_flight *g)
 {
     if (f->reconcile != NULL) { /* it will come to know by itself */
         claimed(f, SPRAAY_BUSY);
-    } else if (g->reconcile != NULL || spraay_session_is_ending(&g->session)) {
-        /* Its fate is being looked up, or its end written down: that is no call to go on with. */
+    } else if (g->reconcile != NULL || g->call != NULL || spraay_session_is_ending(&g->session)) {
+        /* Its fate is being looked up, or its end written down, or it is another caller's, whose claim a full disk
+         * swallowed: that is no call to go on with. */
         post(f, f->op.purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE });
         spraay_session_elsewhere(&f->session, spraay_flight_now(f));
     } else {
@@ -475,7 +478,8 @@ static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, co
     case SPRAAY_CAP_PAY_TO:
         *kind = "policy";
         *code = "pay_to";
-        *hint = "if the change is right, name the new receiver in pay_to = { … }, or with `spraay ledger trust`";
+        *hint =
+            "if the change is right, name the new receiver in pay_to = { … }, or with `spraay ledger trust`";
         (void)snprintf(sentence, size, "%s asks to be paid at %s, and was paid at %s before", f->origin,
                        f->session.choice.entry->pay_to, r->pinned);
         return;
@@ -512,7 +516,8 @@ bool flight_reserve(spraay_flight *f)
         spraay_session_reserved(&f->session, true, NULL, NULL, NULL, NULL, now);
         return true;
     }
-    (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s", why(f, f->op.err));
+    (void)snprintf(sentence, sizeof sentence, "the ledger could not reserve the amount: %s",
+                   why(f, f->op.err));
     if (f->op.err == SPRAAY_REFUSED)
         cap_sentence(f, sentence, sizeof sentence, &kind, &code, &hint);
     else

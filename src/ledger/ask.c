@@ -12,8 +12,8 @@ static spraay_err list(spraay_store *s, spraay_query *q)
     sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
     const char *sql = q->id != NULL ? "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE id = ?1"
-                      : q->open     ? "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n"
-                                    : "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase ORDER BY n";
+                      : q->open ? "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded = 0 ORDER BY n"
+                                : "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase ORDER BY n";
 
     if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
     if (q->id != NULL) (void)sqlite3_bind_text(st, 1, q->id, -1, SQLITE_STATIC);
@@ -59,7 +59,8 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (r->owner[0] != '\0') return say(s, SPRAAY_STATE, "a living process holds this purchase");
     if (spraay_keyring_find(s->keys, r->p->payer) == NULL)
         return say(s, SPRAAY_PERMISSION, "only the wallet that pays can close it: set its key");
-    if (!r->genuine) return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
+    if (!r->genuine)
+        return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
     if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
     err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err != SPRAAY_OK) return err;
@@ -73,8 +74,10 @@ static spraay_err close_by_hand(spraay_store *s, const spraay_query *q, spraay_m
     spraay_row r;
     spraay_err err = spraay_row_find(&r, s, q->id ? q->id : "");
 
-    if (err == SPRAAY_OK) err = close_row(s, &r, q, now);
-    else if (err == SPRAAY_MISSING) (void)say(s, err, "there is no such purchase");
+    if (err == SPRAAY_OK)
+        err = close_row(s, &r, q, now);
+    else if (err == SPRAAY_MISSING)
+        (void)say(s, err, "there is no such purchase");
     spraay_row_wipe(&r);
     return err;
 }
@@ -84,7 +87,8 @@ static spraay_err trust(spraay_store *s, const spraay_query *q, spraay_moment no
     char detail[400];
     spraay_err err;
 
-    if (q->payer == NULL) return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+    if (q->payer == NULL)
+        return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
     if (q->origin == NULL || q->network == NULL || q->pay_to == NULL) return SPRAAY_MISSING;
     err = spraay_store_set_pin(s, q->payer, q->origin, q->network, q->pay_to, "", true);
     (void)snprintf(detail, sizeof detail, "%.150s %.80s %.64s", q->origin, q->network, q->pay_to);
@@ -96,9 +100,11 @@ static spraay_err accept_price(spraay_store *s, const spraay_query *q, spraay_mo
     char detail[400];
     spraay_err err;
 
-    if (q->payer == NULL) return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+    if (q->payer == NULL)
+        return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
     if (q->origin == NULL || q->route == NULL || q->atomic == NULL) return SPRAAY_MISSING;
-    if (q->atomic[0] == '\0' || strlen(q->atomic) > 18 || strspn(q->atomic, "0123456789") != strlen(q->atomic))
+    if (q->atomic[0] == '\0' || strlen(q->atomic) > 18 ||
+        strspn(q->atomic, "0123456789") != strlen(q->atomic))
         return SPRAAY_SYNTAX;
     err = spraay_store_set_price(s, q);
     (void)snprintf(detail, sizeof detail, "%.150s %.100s %.24s", q->origin, q->route, q->atomic);
@@ -143,13 +149,18 @@ static spraay_err verify_row(spraay_store *s, spraay_query *q, spraay_row *r)
     spraay_err err;
 
     if (!r->genuine)
-        return spraay_query_found(q, r->p->id, "was changed by somebody else, or damaged: it does not fit the wallet's tag");
-    if (r->p->state == SPRAAY_STATE_NONE) return spraay_query_found(q, r->p->id, "is in no state that there is");
-    if (!is_payer(r->p->payer)) return spraay_query_found(q, r->p->id, "was changed by somebody else, or damaged: its payer is none");
+        return spraay_query_found(
+            q, r->p->id, "was changed by somebody else, or damaged: it does not fit the wallet's tag");
+    if (r->p->state == SPRAAY_STATE_NONE)
+        return spraay_query_found(q, r->p->id, "is in no state that there is");
+    if (!is_payer(r->p->payer))
+        return spraay_query_found(q, r->p->id, "was changed by somebody else, or damaged: its payer is none");
     err = spraay_answer_read(s, r->p);
-    if (err == SPRAAY_CHECKSUM) return spraay_query_found(q, r->p->id, "its stored answer is not what was stored");
+    if (err == SPRAAY_CHECKSUM)
+        return spraay_query_found(q, r->p->id, "its stored answer is not what was stored");
     if (err != SPRAAY_MISSING) return err;
-    if (r->p->state != SPRAAY_STATE_DELIVERED && (r->p->state != SPRAAY_STATE_TAKEN || !r->p->named)) return SPRAAY_OK;
+    if (r->p->state != SPRAAY_STATE_DELIVERED && (r->p->state != SPRAAY_STATE_TAKEN || !r->p->named))
+        return SPRAAY_OK;
     return spraay_query_found(q, r->p->id, "was delivered and its answer is not here");
 }
 

@@ -133,8 +133,8 @@ void spraay_tag_text(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const cha
     end(&t, tag);
 }
 
-void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p, bool folded,
-                         const char *boot)
+void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p,
+                         bool folded, const char *boot)
 {
     tagger t;
 

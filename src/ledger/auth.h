@@ -31,8 +31,8 @@ const uint8_t *spraay_keyring_find(spraay_keyring *k, const char *payer);
 
 /* The tag of a purchase, without its answer, its owner and whether a call holds it; 'folded' and 'boot', the start
  * of the machine that its other clock counts from, are the store's. */
-void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p, bool folded,
-                         const char *boot);
+void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const spraay_purchase *p,
+                         bool folded, const char *boot);
 
 /* The tag of anything that can be written as one text; 'what' keeps kinds apart. */
 void spraay_tag_text(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const char *what, spraay_slice text);

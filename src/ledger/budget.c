@@ -52,7 +52,8 @@ static bool counts_today(const spraay_purchase *p, spraay_moment now)
     if (!spraay_budget_counts(p)) return false;
     if (p->reserved) return true;
     /* Unproven money is spent when it expires. */
-    return spraay_budget_within_day(spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p), now);
+    return spraay_budget_within_day(spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p),
+                                    now);
 }
 
 static bool same_scope(const uint8_t a[32], const uint8_t b[32])
@@ -168,6 +169,7 @@ spraay_totals spraay_budget_totals(const spraay_budget *b, spraay_purchase *cons
             t.open = spraay_money_plus(t.open, share);
     }
     for (size_t i = 0; i < b->n; i++)
-        if (same_scope(b->folds[i].scope, scope)) t.settled = spraay_money_plus(t.settled, b->folds[i].amount);
+        if (same_scope(b->folds[i].scope, scope))
+            t.settled = spraay_money_plus(t.settled, b->folds[i].amount);
     return t;
 }

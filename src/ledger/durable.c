@@ -56,7 +56,7 @@ typedef struct durable {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t more;
     queue todo, finished;
-    queue owed; /* what the disk refused, and nobody waits for */
+    queue owed;               /* what the disk refused, and nobody waits for */
     spraay_job *doing, *kept; /* what is being written now, and what waits for its commit */
     bool stop;
 } durable;
@@ -207,7 +207,8 @@ static spraay_job *take_batch(durable *d)
 {
     spraay_job *all, *last;
 
-    if (d->todo.first != NULL && is_repair(d->todo.first)) return NULL; /* what is owed may be owed because of it */
+    if (d->todo.first != NULL && is_repair(d->todo.first))
+        return NULL;             /* what is owed may be owed because of it */
     if (d->owed.first != NULL) { /* before anything that was begun since */
         for (spraay_job *j = d->owed.first; j != NULL; j = j->next) {
             j->op.err = SPRAAY_OK;
@@ -646,18 +647,19 @@ static void durable_free(spraay_ledger *l)
     let_go_of_all(d);
     spraay_store_wipe(&d->store);
     if (d->eventfd >= 0) close(d->eventfd);
-    if (foreign) return; /* a mutex in use cannot be destroyed; the child forgets the rest */
-    (void)pthread_cond_destroy(&d->more);
-    (void)pthread_mutex_destroy(&d->lock);
+    if (!foreign) { /* in a child they may be in use by a thread that is not there */
+        (void)pthread_cond_destroy(&d->more);
+        (void)pthread_mutex_destroy(&d->lock);
+    }
     spraay_keyring_wipe(&d->keys);
     free(d);
 }
 
 spraay_err spraay_ledger_durable(spraay_ledger **out, const char *path)
 {
-    static const struct spraay_ledger_vtable vtable = { durable_submit, durable_post,  durable_withdraw,
-                                                        durable_know,   durable_fd,    durable_drain,
-                                                        durable_usable, durable_end,   durable_free };
+    static const struct spraay_ledger_vtable vtable = { durable_submit, durable_post, durable_withdraw,
+                                                        durable_know,   durable_fd,   durable_drain,
+                                                        durable_usable, durable_end,  durable_free };
     pthread_condattr_t attributes;
     durable *d = calloc(1, sizeof *d);
     spraay_err err;
@@ -673,7 +675,8 @@ spraay_err spraay_ledger_durable(spraay_ledger **out, const char *path)
     }
     (void)pthread_mutex_init(&d->lock, NULL);
     (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* the other one may be set while we wait */
+    (void)pthread_condattr_setclock(&attributes,
+                                    CLOCK_MONOTONIC); /* the other one may be set while we wait */
     (void)pthread_cond_init(&d->more, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     d->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -90,12 +90,12 @@ typedef struct spraay_op {
     spraay_moment now;
 
     /* in */
-    const spraay_claim *claim; /* CLAIM */
-    spraay_purchase *purchase; /* EVENT, RESERVE, RELEASE; out of CLAIM, with a reference for the caller */
-    spraay_event event;        /* EVENT */
-    bool book;                 /* RELEASE: and nobody asks for it any more */
-    bool landed;               /* RELEASE: and nothing of it is under way here any more */
-    uint64_t amount;           /* RESERVE: atomic units of USDC */
+    const spraay_claim *claim;    /* CLAIM */
+    spraay_purchase *purchase;    /* EVENT, RESERVE, RELEASE; out of CLAIM, with a reference for the caller */
+    spraay_event event;           /* EVENT */
+    bool book;                    /* RELEASE: and nobody asks for it any more */
+    bool landed;                  /* RELEASE: and nothing of it is under way here any more */
+    uint64_t amount;              /* RESERVE: atomic units of USDC */
     uint8_t budget_scope[32];     /* RESERVE, TOTALS: whose budget */
     char network[80], pay_to[64]; /* RESERVE: what is about to be signed */
     spraay_caps caps;             /* RESERVE */

@@ -11,7 +11,7 @@
 #include "ledger/rules.h"
 #include "x402/network.h"
 
-#define SWEEP_EVERY 64   /* claims between two looks for rows that can go */
+#define SWEEP_EVERY 64 /* claims between two looks for rows that can go */
 
 /* Who this gateway had paid before; tentative until a settlement confirms it. */
 typedef struct pin {
@@ -453,9 +453,9 @@ static void memory_free(spraay_ledger *l)
 
 spraay_err spraay_ledger_memory(spraay_ledger **out)
 {
-    static const struct spraay_ledger_vtable vtable = { memory_submit, memory_post,  memory_withdraw, memory_know,
-                                                       memory_fd,     memory_drain, memory_usable,   memory_end,
-                                                       memory_free };
+    static const struct spraay_ledger_vtable vtable = { memory_submit, memory_post, memory_withdraw,
+                                                        memory_know,   memory_fd,   memory_drain,
+                                                        memory_usable, memory_end,  memory_free };
     memory *m = calloc(1, sizeof *m);
 
     *out = NULL;

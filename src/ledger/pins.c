@@ -54,10 +54,12 @@ static const char *text_at(sqlite3_stmt *q, int i)
 
 static bool fits(sqlite3_stmt *q, int i, const uint8_t right[SPRAAY_TAG])
 {
-    return sqlite3_column_bytes(q, i) == SPRAAY_TAG && spraay_bytes_equal_ct(sqlite3_column_blob(q, i), right, SPRAAY_TAG);
+    return sqlite3_column_bytes(q, i) == SPRAAY_TAG &&
+           spraay_bytes_equal_ct(sqlite3_column_blob(q, i), right, SPRAAY_TAG);
 }
 
-static spraay_err find_pin(pin *out, spraay_store *s, const char *payer, const char *origin, const char *network)
+static spraay_err find_pin(pin *out, spraay_store *s, const char *payer, const char *origin,
+                           const char *network)
 {
     static const char sql[] =
         "SELECT pay_to, confirmed, tag FROM pin WHERE payer = ?1 AND origin = ?2 AND network = ?3";
@@ -77,7 +79,8 @@ static spraay_err find_pin(pin *out, spraay_store *s, const char *payer, const c
         out->there = true;
         err = tag_pin(right, s, payer, origin, network, out->pay_to, out->confirmed);
         if (err == SPRAAY_OK && spraay_keyring_find(s->keys, payer) != NULL && !fits(q, 2, right))
-            err = spraay_store_corrupt(s, "the receiver on record for %s was changed by somebody else", origin);
+            err =
+                spraay_store_corrupt(s, "the receiver on record for %s was changed by somebody else", origin);
     }
     (void)sqlite3_reset(q);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
@@ -86,8 +89,9 @@ static spraay_err find_pin(pin *out, spraay_store *s, const char *payer, const c
 spraay_err spraay_store_set_pin(spraay_store *s, const char *payer, const char *origin, const char *network,
                                 const char *pay_to, const char *purchase, bool confirmed)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO pin (payer, origin, network, pay_to, purchase, confirmed, tag) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    static const char sql[] =
+        "INSERT OR REPLACE INTO pin (payer, origin, network, pay_to, purchase, confirmed, tag) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_PIN_WRITE, sql);
     uint8_t right[SPRAAY_TAG];
     spraay_err err = tag_pin(right, s, payer, origin, network, pay_to, confirmed);
@@ -185,8 +189,8 @@ spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *w)
 
 /* ---- looking through ---- */
 
-static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, const char *select, const char *insert,
-                        bool prices)
+static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, const char *select,
+                        const char *insert, bool prices)
 {
     sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
@@ -197,10 +201,12 @@ static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, cons
     while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
         const char *payer = text_at(st, 0), *origin = text_at(st, 1);
         err = prices ? tag_price(right, s, payer, origin, text_at(st, 2), text_at(st, 3))
-                     : tag_pin(right, s, payer, origin, text_at(st, 2), text_at(st, 3), sqlite3_column_int(st, 5) != 0);
+                     : tag_pin(right, s, payer, origin, text_at(st, 2), text_at(st, 3),
+                               sqlite3_column_int(st, 5) != 0);
         if (err != SPRAAY_OK) break;
         if (spraay_keyring_find(s->keys, payer) != NULL && !fits(st, prices ? 4 : 6, right)) {
-            (void)snprintf(what, sizeof what, "the %s on record for %.100s was changed by somebody else, or damaged",
+            (void)snprintf(what, sizeof what,
+                           "the %s on record for %.100s was changed by somebody else, or damaged",
                            prices ? "price accepted" : "receiver", prices ? text_at(st, 2) : origin);
             err = spraay_query_found(q, "", what);
         } else if (to != NULL) {
@@ -213,8 +219,9 @@ static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, cons
 
 spraay_err spraay_store_check_words(spraay_store *s, spraay_store *to, spraay_query *q)
 {
-    spraay_err err = check(s, to, q, "SELECT payer, origin, network, pay_to, purchase, confirmed, tag FROM pin",
-                           "INSERT OR IGNORE INTO pin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", false);
+    spraay_err err =
+        check(s, to, q, "SELECT payer, origin, network, pay_to, purchase, confirmed, tag FROM pin",
+              "INSERT OR IGNORE INTO pin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", false);
 
     if (err != SPRAAY_OK) return err;
     return check(s, to, q, "SELECT payer, origin, route, atomic, tag FROM price",

@@ -138,7 +138,8 @@ static spraay_err check_local(const char *path, char why[SPRAAY_PLACE_WHY])
 
     if (statfs(path, &s) != 0) return trouble(why, path, errno);
     if (!is_remote((unsigned long)s.f_type)) return SPRAAY_OK;
-    (void)snprintf(why, SPRAAY_PLACE_WHY, "%.150s lies on a network file system, where locks do not hold", path);
+    (void)snprintf(why, SPRAAY_PLACE_WHY, "%.150s lies on a network file system, where locks do not hold",
+                   path);
     return SPRAAY_UNSUPPORTED;
 }
 #else

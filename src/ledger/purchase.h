@@ -54,12 +54,12 @@ typedef enum spraay_label {
  * purchase, before an event makes them durable. */
 typedef struct spraay_purchase {
     char id[SPRAAY_PURCHASE_ID + 1];
-    uint8_t key[32];     /* equal calls have equal keys */
-    uint8_t request[32]; /* hash of method, url and body */
-    bool named;          /* by run or purchase=: never forgotten */
-    bool claimed;        /* (L) a call that has not returned holds it */
-    spraay_state state;  /* (L) */
-    int64_t created;     /* wall time of the first claim */
+    uint8_t key[32];                 /* equal calls have equal keys */
+    uint8_t request[32];             /* hash of method, url and body */
+    bool named;                      /* by run or purchase=: never forgotten */
+    bool claimed;                    /* (L) a call that has not returned holds it */
+    spraay_state state;              /* (L) */
+    int64_t created;                 /* wall time of the first claim */
     char *label[SPRAAY_LABEL_COUNT]; /* each may be NULL */
 
     uint32_t epoch; /* (L) raised when what was lost is bought again: another nonce */

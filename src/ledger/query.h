@@ -32,8 +32,8 @@ typedef struct spraay_query {
     bool open;
     unsigned limit;
 
-    bool settled;                                /* CLOSE */
-    const char *payer;                           /* TRUST, ACCEPT_PRICE: whose word it is */
+    bool settled;                                  /* CLOSE */
+    const char *payer;                             /* TRUST, ACCEPT_PRICE: whose word it is */
     const char *network, *pay_to, *route, *atomic; /* TRUST; ACCEPT_PRICE */
 
     /* out */
@@ -48,7 +48,8 @@ typedef struct spraay_query {
 void spraay_query_wipe(spraay_query *q);
 
 /* For stores. */
-SPRAAY_MUST_USE spraay_err spraay_query_add_row(spraay_query *q, spraay_purchase *p, bool live); /* takes p over */
+SPRAAY_MUST_USE spraay_err spraay_query_add_row(spraay_query *q, spraay_purchase *p,
+                                                bool live); /* takes p over */
 SPRAAY_MUST_USE spraay_err spraay_query_add_line(spraay_query *q, const spraay_query_line *line); /* copies */
 bool spraay_query_wants(const spraay_query *q, const spraay_purchase *p);
 

@@ -10,16 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger/gate.h"
 #include "ledger/rows.h"
 #include "ledger/schema.h"
 
-#define SKIP_MAX 100000 /* numbers of records tried one by one where a page is damaged */
+#define SKIP_MAX 20000 /* numbers of records tried one by one where a page is damaged */
 
 static const char select_rows[] = "SELECT " SPRAAY_ROW_COLUMNS ", n FROM purchase WHERE n > ?1 ORDER BY n";
-static const char insert_row[] =
-    "INSERT OR IGNORE INTO purchase (" SPRAAY_ROW_COLUMNS ", n) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-    "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,"
-    "?41,?42,?43,?44,?45,?46,?47,?48,?49,?50,?51)";
+static const char insert_row[] = "INSERT OR IGNORE INTO purchase (" SPRAAY_ROW_COLUMNS
+                                 ", n) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+                                 "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?"
+                                 "32,?33,?34,?35,?36,?37,?38,?39,?40,"
+                                 "?41,?42,?43,?44,?45,?46,?47,?48,?49,?50,?51)";
 
 spraay_err spraay_store_copy(spraay_store *to, sqlite3_stmt *in, const char *insert)
 {
@@ -39,9 +41,10 @@ static spraay_err copy_answer(spraay_store *from, spraay_store *to, spraay_query
     spraay_err err = spraay_answer_read(from, p);
 
     if (err == SPRAAY_MISSING) return SPRAAY_OK;
-    if (err != SPRAAY_OK) return spraay_query_found(q, p->id, "its stored answer is damaged, and is left behind");
-    if (sqlite3_prepare_v2(from->db, "SELECT id, headers, body, file, tag FROM answer WHERE id = ?1", -1, &st, NULL) !=
-        SQLITE_OK)
+    if (err != SPRAAY_OK)
+        return spraay_query_found(q, p->id, "its stored answer is damaged, and is left behind");
+    if (sqlite3_prepare_v2(from->db, "SELECT id, headers, body, file, tag FROM answer WHERE id = ?1", -1, &st,
+                           NULL) != SQLITE_OK)
         return spraay_store_fail(from);
     (void)sqlite3_bind_text(st, 1, p->id, -1, SQLITE_STATIC);
     if (sqlite3_step(st) == SQLITE_ROW)
@@ -50,12 +53,14 @@ static spraay_err copy_answer(spraay_store *from, spraay_store *to, spraay_query
     return err;
 }
 
-static spraay_err copy_row(spraay_store *from, spraay_store *to, spraay_query *q, spraay_row *r, sqlite3_stmt *st)
+static spraay_err copy_row(spraay_store *from, spraay_store *to, spraay_query *q, spraay_row *r,
+                           sqlite3_stmt *st)
 {
     spraay_err err;
 
     if (!r->genuine) return spraay_query_found(q, r->p->id, "does not fit its tag, and is left behind");
-    if (r->p->state == SPRAAY_STATE_NONE) return spraay_query_found(q, r->p->id, "is in no state that there is");
+    if (r->p->state == SPRAAY_STATE_NONE)
+        return spraay_query_found(q, r->p->id, "is in no state that there is");
     err = spraay_store_copy(to, st, insert_row);
     if (err == SPRAAY_OK && r->folded && spraay_keyring_find(to->keys, r->p->payer) != NULL)
         err = spraay_store_fold(to, r->p);
@@ -68,7 +73,8 @@ static int64_t last_number(sqlite3 *db)
     sqlite3_stmt *q = NULL;
     int64_t n = -1;
 
-    if (sqlite3_prepare_v2(db, "SELECT seq FROM sqlite_sequence WHERE name = 'purchase'", -1, &q, NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(db, "SELECT seq FROM sqlite_sequence WHERE name = 'purchase'", -1, &q, NULL) ==
+            SQLITE_OK &&
         sqlite3_step(q) == SQLITE_ROW)
         n = sqlite3_column_int64(q, 0);
     (void)sqlite3_finalize(q);
@@ -82,6 +88,7 @@ static spraay_err copy_from(spraay_store *from, spraay_store *to, spraay_query *
     spraay_err err = SPRAAY_OK;
     int rc = sqlite3_prepare_v2(from->db, select_rows, -1, &st, NULL);
 
+    if (rc != SQLITE_OK) *n = INT64_MAX - 1; /* not even its name can be read */
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(st, 1, *n);
     while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         spraay_row r;
@@ -104,12 +111,16 @@ static spraay_err copy_rows(spraay_store *from, spraay_store *to, spraay_query *
     char what[120];
 
     while ((err = copy_from(from, to, q, &n)) == SPRAAY_CHECKSUM) {
+        if (n == INT64_MAX - 1)
+            return spraay_query_found(
+                q, "", "no record could be read: the page that says where they are is damaged");
         if (first_bad == 0) first_bad = n + 1;
         if (last >= 0 ? n >= last : n - first_bad > SKIP_MAX) break;
         n++; /* past what cannot be read */
     }
     if (first_bad == 0) return err;
-    (void)snprintf(what, sizeof what, "records from number %lld on lie on damaged pages; what could be read of them was",
+    (void)snprintf(what, sizeof what,
+                   "records from number %lld on lie on damaged pages; what could be read of them was",
                    (long long)first_bad);
     return err == SPRAAY_OK || err == SPRAAY_CHECKSUM ? spraay_query_found(q, "", what) : err;
 }
@@ -138,10 +149,11 @@ static spraay_err open_new(spraay_store *to, const spraay_store *from)
 
     (void)unlink(to->place.db);
     memcpy(to->boot, from->boot, sizeof to->boot);
-    if (sqlite3_open_v2(to->place.db, &to->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(to->place.db, &to->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return spraay_store_fail(to);
-    err = sqlite3_exec(to->db, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", NULL, NULL, NULL) == SQLITE_OK
+    err = sqlite3_exec(to->db, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", NULL, NULL, NULL) ==
+                  SQLITE_OK
               ? spraay_schema_upgrade(to->db, &found)
               : SPRAAY_IO;
     if (err == SPRAAY_OK && sqlite3_exec(to->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) err = SPRAAY_IO;
@@ -161,12 +173,15 @@ static spraay_err fill(spraay_store *from, spraay_store *to, spraay_query *q)
     copy_table(from, to, "SELECT at, what, detail FROM journal",
                "INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)");
     /* Whoever holds a record is looked for by name, wherever the list of names has gone. */
-    if (sqlite3_exec(to->db, "INSERT OR IGNORE INTO owner SELECT owner FROM purchase WHERE owner IS NOT NULL; COMMIT",
+    if (sqlite3_exec(to->db,
+                     "INSERT OR IGNORE INTO owner SELECT owner FROM purchase WHERE owner IS NOT NULL; COMMIT",
                      NULL, NULL, NULL) != SQLITE_OK)
         return spraay_store_fail(to);
     err = spraay_store_audit(to);
     if (err != SPRAAY_OK) return err;
-    return sqlite3_exec(to->db, "PRAGMA integrity_check", NULL, NULL, NULL) == SQLITE_OK ? err : spraay_store_fail(to);
+    return sqlite3_exec(to->db, "PRAGMA integrity_check", NULL, NULL, NULL) == SQLITE_OK
+               ? err
+               : spraay_store_fail(to);
 }
 
 /* One name for another; a name for a file that has none is fine. */
@@ -185,7 +200,10 @@ static void sync_folder(const char *path)
     const char *slash = strrchr(path, '/');
     int fd;
 
-    (void)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path),
+    (void)snprintf(folder, sizeof folder, "%.*s",
+                   slash == NULL   ? 1
+                   : slash == path ? 1
+                                   : (int)(slash - path),
                    slash == NULL ? "." : path);
     fd = open(folder, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return;
@@ -197,8 +215,10 @@ static void sync_folder(const char *path)
 static spraay_err exchange(spraay_store *s, const char *fresh, const char *aside)
 {
     int guard = spraay_place_guard(&s->place, true);
-    bool ok = guard >= 0 && link(s->place.db, aside) == 0 && put_aside(s->place.db, aside, "-wal") &&
-              put_aside(s->place.db, aside, "-shm") && rename(fresh, s->place.db) == 0;
+    /* Where a file has one name only, it has none for a moment. */
+    bool ok = guard >= 0 && (link(s->place.db, aside) == 0 || rename(s->place.db, aside) == 0) &&
+              put_aside(s->place.db, aside, "-wal") && put_aside(s->place.db, aside, "-shm") &&
+              rename(fresh, s->place.db) == 0;
 
     sync_folder(s->place.db);
     spraay_place_unguard(guard);
@@ -206,6 +226,26 @@ static spraay_err exchange(spraay_store *s, const char *fresh, const char *aside
     s->trouble = SPRAAY_TROUBLE_WRITE;
     (void)snprintf(s->sentence, sizeof s->sentence, "%.200s could not be put aside", s->place.db);
     return SPRAAY_IO;
+}
+
+/* Whoever waits for the file meanwhile finds that it is another one now. A file too damaged to be locked is none
+ * that anybody writes to. */
+static spraay_err lock_old(spraay_store *s)
+{
+    spraay_err err;
+
+    do {
+        spraay_gate_leave(); /* whoever wants to fork does so here */
+        spraay_gate_enter();
+        s->trouble = SPRAAY_TROUBLE_NONE;
+        err = spraay_store_reopen(s);
+        if (err == SPRAAY_OK) {
+            (void)sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+            if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+                err = spraay_store_fail(s);
+        }
+    } while (err != SPRAAY_OK && s->trouble == SPRAAY_TROUBLE_BUSY && spraay_gate_wanted());
+    return err == SPRAAY_CHECKSUM && s->db != NULL ? SPRAAY_OK : err;
 }
 
 spraay_err spraay_store_repair(spraay_store *s, spraay_query *q, spraay_moment now)
@@ -218,12 +258,8 @@ spraay_err spraay_store_repair(spraay_store *s, spraay_query *q, spraay_moment n
     (void)snprintf(aside, sizeof aside, "%s.damaged-%lld", s->place.db, (long long)now.wall_s);
     for (int i = 1; access(aside, F_OK) == 0 && i < 100; i++)
         (void)snprintf(aside, sizeof aside, "%s.damaged-%lld-%d", s->place.db, (long long)now.wall_s, i);
-    err = spraay_store_reopen(s);
+    err = lock_old(s);
     if (err != SPRAAY_OK) return err;
-    /* Whoever waits for the file meanwhile finds that it is another one now. A file too damaged to be locked
-     * is none that anybody writes to. */
-    (void)sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
-    (void)sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     err = spraay_store_init(&to, fresh, s->keys);
     if (err != SPRAAY_OK) return err;
     err = fill(s, &to, q);

@@ -177,8 +177,8 @@ spraay_err spraay_row_read_light(spraay_row *out, spraay_store *s, sqlite3_stmt 
 
 spraay_err spraay_row_find(spraay_row *out, spraay_store *s, const char *id)
 {
-    sqlite3_stmt *q =
-        spraay_store_statement(s, SPRAAY_SLOT_FIND, "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE id = ?1");
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_FIND,
+                                             "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE id = ?1");
     spraay_err err;
 
     memset(out, 0, sizeof *out);
@@ -234,16 +234,19 @@ static void put_shares(struct writer *w, const spraay_purchase *p)
 }
 
 /* Every column by its number in SPRAAY_ROW_COLUMNS. What a purchase is called and found by never changes. */
-static const char insert_sql[] =
-    "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-    "?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,"
-    "?44,?45,?46,?47,?48,?49,?50)";
-#define STEP                                                                                                   \
-    "UPDATE purchase SET request=?3,named=?4,state=?5,created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,"  \
-    "step=?12,epoch=?13,payer=?14,network=?15,asset=?16,pay_to=?17,mark=?18,fixed=?19,voided=?20,amount=?21,"    \
-    "shares=?22,signed_at=?23,valid_before=?24,dies_boot=?25,header_name=?26,header_value=?27,"                  \
-    "header_valid_before=?28,sends=?29,sent_at=?30,handler_error=?31,expect_unpaid=?32,booked=?33,hand=?34,"     \
-    "origin=?35,url=?36,spent_at=?37,spent_boot=?38,boot=?39,status=?40,payment=?41,transaction_id=?42,"         \
+static const char insert_sql[] = "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS
+                                 ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+                                 "?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?"
+                                 "35,?36,?37,?38,?39,?40,?41,?42,?43,"
+                                 "?44,?45,?46,?47,?48,?49,?50)";
+#define STEP                                                                                                 \
+    "UPDATE purchase SET "                                                                                   \
+    "request=?3,named=?4,state=?5,created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,"                  \
+    "step=?12,epoch=?13,payer=?14,network=?15,asset=?16,pay_to=?17,mark=?18,fixed=?19,voided=?20,amount=?"   \
+    "21,"                                                                                                    \
+    "shares=?22,signed_at=?23,valid_before=?24,dies_boot=?25,header_name=?26,header_value=?27,"              \
+    "header_valid_before=?28,sends=?29,sent_at=?30,handler_error=?31,expect_unpaid=?32,booked=?33,hand=?34," \
+    "origin=?35,url=?36,spent_at=?37,spent_boot=?38,boot=?39,status=?40,payment=?41,transaction_id=?42,"     \
     "note=?43,owner=?45,claimed=?46,hold=?47,reserved=?48,taken_by=?49,tag=?50"
 static const char step_sql[] = STEP " WHERE id=?1 AND folded=?44";
 static const char fold_sql[] = STEP ",folded=?44 WHERE id=?1";
@@ -333,8 +336,8 @@ spraay_err spraay_row_delete(spraay_store *s, const char *id)
 
 /* ---- answers ---- */
 
-static spraay_err tag_answer(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const char *id, spraay_slice headers,
-                             spraay_slice body, const char *file)
+static spraay_err tag_answer(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const char *id,
+                             spraay_slice headers, spraay_slice body, const char *file)
 {
     uint8_t hash[32];
     spraay_buf b;
@@ -388,7 +391,8 @@ spraay_err spraay_answer_read(spraay_store *s, spraay_purchase *p)
 
 spraay_err spraay_answer_write(spraay_store *s, const spraay_purchase *p, const spraay_stored *stored)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO answer (id, headers, body, file, tag) VALUES (?1, ?2, ?3, ?4, ?5)";
+    static const char sql[] =
+        "INSERT OR REPLACE INTO answer (id, headers, body, file, tag) VALUES (?1, ?2, ?3, ?4, ?5)";
     struct writer w = { spraay_store_statement(s, SPRAAY_SLOT_ANSWER_WRITE, sql), 0, SQLITE_OK };
     const uint8_t *key = spraay_keyring_find(s->keys, p->payer);
     spraay_slice headers = spraay_buf_slice(&stored->headers), body = spraay_buf_slice(&stored->body);
@@ -411,7 +415,8 @@ spraay_err spraay_answer_write(spraay_store *s, const spraay_purchase *p, const 
 
 spraay_err spraay_answer_delete(spraay_store *s, const char *id)
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_ANSWER_DELETE, "DELETE FROM answer WHERE id = ?1");
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_ANSWER_DELETE, "DELETE FROM answer WHERE id = ?1");
 
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);

@@ -14,16 +14,18 @@ typedef struct spraay_row {
     char taken_by[SPRAAY_OWNER_ID + 1];
     bool folded;
     bool was_folded; /* as it is on record */
-    bool fresh;   /* there is none of this id yet */
-    bool genuine; /* its tag fits, or there is no key to tell */
+    bool fresh;      /* there is none of this id yet */
+    bool genuine;    /* its tag fits, or there is no key to tell */
 } spraay_row;
 
 /* In the order of spraay_row_read. */
-#define SPRAAY_ROW_COLUMNS                                                                                    \
-    "id, key, request, named, state, created, method, route, verb, model, run, step, epoch, payer, network, " \
-    "asset, pay_to, mark, fixed, voided, amount, shares, signed_at, valid_before, dies_boot, header_name, "   \
-    "header_value, header_valid_before, sends, sent_at, handler_error, expect_unpaid, booked, hand, origin, " \
-    "url, spent_at, spent_boot, boot, status, payment, transaction_id, note, folded, owner, claimed, "        \
+#define SPRAAY_ROW_COLUMNS                                                                                   \
+    "id, key, request, named, state, created, method, route, verb, model, run, step, epoch, payer, "         \
+    "network, "                                                                                              \
+    "asset, pay_to, mark, fixed, voided, amount, shares, signed_at, valid_before, dies_boot, header_name, "  \
+    "header_value, header_valid_before, sends, sent_at, handler_error, expect_unpaid, booked, hand, "        \
+    "origin, "                                                                                               \
+    "url, spent_at, spent_boot, boot, status, payment, transaction_id, note, folded, owner, claimed, "       \
     "hold, reserved, taken_by, tag"
 
 /* The row that 'statement' stands on, which selects SPRAAY_ROW_COLUMNS. What a dead process left is
@@ -33,8 +35,9 @@ void spraay_row_wipe(spraay_row *r);
 
 /* No more of a row than counts against the caps, with no tag looked at: state, amount, shares, origin and
  * times. Selected by SPRAAY_LIGHT_COLUMNS. */
-#define SPRAAY_LIGHT_COLUMNS                                                                                    \
-    "id, state, voided, amount, shares, valid_before, dies_boot, origin, spent_at, spent_boot, boot, owner, "   \
+#define SPRAAY_LIGHT_COLUMNS                                                                                 \
+    "id, state, voided, amount, shares, valid_before, dies_boot, origin, spent_at, spent_boot, boot, "       \
+    "owner, "                                                                                                \
     "reserved"
 SPRAAY_MUST_USE spraay_err spraay_row_read_light(spraay_row *out, spraay_store *s, sqlite3_stmt *statement);
 

@@ -38,7 +38,8 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
     case SPRAAY_STATE_DELIVERED:
     case SPRAAY_STATE_PAID_LOST:
         p->reserved = false;
-        if ((event != SPRAAY_EVENT_PROVE_USED && event != SPRAAY_EVENT_MISLAY) || p->spent.wall_s == 0) p->spent = now;
+        if ((event != SPRAAY_EVENT_PROVE_USED && event != SPRAAY_EVENT_MISLAY) || p->spent.wall_s == 0)
+            p->spent = now;
         break;
     case SPRAAY_STATE_VOID:
         if (event == SPRAAY_EVENT_REPAY) {
@@ -62,7 +63,8 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
     return SPRAAY_OK;
 }
 
-spraay_reservation spraay_rules_reservation(const spraay_purchase *p, const uint8_t scope[32], uint64_t amount)
+spraay_reservation spraay_rules_reservation(const spraay_purchase *p, const uint8_t scope[32],
+                                            uint64_t amount)
 {
     spraay_reservation r = { amount, amount };
 
@@ -79,7 +81,8 @@ spraay_err spraay_rules_reserve(spraay_purchase *p, const uint8_t scope[32], spr
     spraay_err err;
 
     if (to == SPRAAY_STATE_NONE) return SPRAAY_STATE;
-    if (!spraay_state_is_open(p->state)) p->n_shares = 0; /* what lives stays in every budget it was signed under */
+    if (!spraay_state_is_open(p->state))
+        p->n_shares = 0; /* what lives stays in every budget it was signed under */
     err = spraay_purchase_set_share(p, scope, r.share);
     if (err != SPRAAY_OK) {
         p->n_shares = before;

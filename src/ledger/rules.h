@@ -25,7 +25,8 @@ typedef struct spraay_reservation {
     uint64_t amount; /* against day and host */
     uint64_t share;  /* against the budget of the scope */
 } spraay_reservation;
-spraay_reservation spraay_rules_reservation(const spraay_purchase *p, const uint8_t scope[32], uint64_t amount);
+spraay_reservation spraay_rules_reservation(const spraay_purchase *p, const uint8_t scope[32],
+                                            uint64_t amount);
 
 /* Commit it. SPRAAY_STATE or SPRAAY_NOMEM change nothing. */
 SPRAAY_MUST_USE spraay_err spraay_rules_reserve(spraay_purchase *p, const uint8_t scope[32],

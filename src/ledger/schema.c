@@ -8,6 +8,9 @@
 
 #define APPLICATION_ID 1397772889 /* "SPRY": application_id of the file */
 
+#define WAL_PAUSE_MS 2
+#define WAL_TRIES    1000 /* two seconds */
+
 static const char version_1[] =
     "CREATE TABLE purchase ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT," /* the order of first claims */
@@ -18,8 +21,8 @@ static const char version_1[] =
     "  epoch INTEGER NOT NULL,"
     "  payer TEXT NOT NULL, network TEXT NOT NULL, asset TEXT NOT NULL, pay_to TEXT NOT NULL,"
     "  mark BLOB NOT NULL, fixed INTEGER NOT NULL, voided INTEGER NOT NULL,"
-    "  amount INTEGER NOT NULL,"  /* millionths of a dollar committed or spent */
-    "  shares BLOB NOT NULL,"     /* of budgets: 32 bytes of scope and 8 of amount each */
+    "  amount INTEGER NOT NULL," /* millionths of a dollar committed or spent */
+    "  shares BLOB NOT NULL,"    /* of budgets: 32 bytes of scope and 8 of amount each */
     "  signed_at INTEGER NOT NULL, valid_before INTEGER NOT NULL, dies_boot INTEGER NOT NULL,"
     "  header_name TEXT, header_value TEXT, header_valid_before INTEGER NOT NULL,"
     "  sends INTEGER NOT NULL, sent_at INTEGER NOT NULL,"
@@ -27,7 +30,7 @@ static const char version_1[] =
     "  hand TEXT NOT NULL, origin TEXT NOT NULL, url TEXT,"
     "  spent_at INTEGER NOT NULL, spent_boot INTEGER NOT NULL, boot TEXT NOT NULL,"
     "  status INTEGER NOT NULL, payment TEXT NOT NULL, transaction_id TEXT NOT NULL, note TEXT,"
-    "  folded INTEGER NOT NULL,"  /* history: its spend is in spend_day and spend_scope */
+    "  folded INTEGER NOT NULL," /* history: its spend is in spend_day and spend_scope */
     "  owner TEXT, claimed INTEGER NOT NULL, hold INTEGER NOT NULL,"
     "  reserved INTEGER NOT NULL, taken_by TEXT,"
     "  tag BLOB NOT NULL);"
@@ -80,9 +83,10 @@ static spraay_err identify(sqlite3 *db, int *version)
 {
     int application = 0, tables = 0;
 
-    if (pragma_int(db, "PRAGMA user_version", version) != SQLITE_OK ||
+    /* The tables first: a process that makes them meanwhile gives them and their name in one commit. */
+    if (pragma_int(db, "SELECT count(*) FROM sqlite_master", &tables) != SQLITE_OK ||
         pragma_int(db, "PRAGMA application_id", &application) != SQLITE_OK ||
-        pragma_int(db, "SELECT count(*) FROM sqlite_master", &tables) != SQLITE_OK)
+        pragma_int(db, "PRAGMA user_version", version) != SQLITE_OK)
         return SPRAAY_IO;
     if ((tables > 0 || application != 0) && application != APPLICATION_ID) return SPRAAY_TYPE;
     return *version > TODAY ? SPRAAY_VERSION : SPRAAY_OK;
@@ -91,16 +95,34 @@ static spraay_err identify(sqlite3 *db, int *version)
 spraay_err spraay_schema_check(sqlite3 *db)
 {
     int version = 0;
+    spraay_err err = run(db, "BEGIN"); /* others may be making it just now */
 
-    return identify(db, &version);
+    if (err == SPRAAY_OK) err = identify(db, &version);
+    if (err != SPRAAY_IO)
+        (void)run(db, "ROLLBACK"); /* else it would take the message of what failed with it */
+    return err;
+}
+
+/* SQLite does not ask the busy handler when several processes turn a new file to WAL at the same moment. */
+static spraay_err turn_to_wal(sqlite3 *db)
+{
+    int rc = SQLITE_BUSY;
+
+    for (int tries = 0; tries < WAL_TRIES && (rc & 0xff) == SQLITE_BUSY; tries++) {
+        if (tries > 0) (void)sqlite3_sleep(WAL_PAUSE_MS);
+        rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    }
+    return rc == SQLITE_OK ? SPRAAY_OK : SPRAAY_IO;
 }
 
 spraay_err spraay_schema_prepare(sqlite3 *db)
 {
+    spraay_err err = turn_to_wal(db);
+
+    if (err != SPRAAY_OK) return err;
     /* FULL is what holds by default; the store lowers it for commits that a power cut may undo. Erased
      * signatures are overwritten, not only forgotten. */
-    return run(db, "PRAGMA journal_mode = WAL;"
-                   "PRAGMA synchronous = FULL;"
+    return run(db, "PRAGMA synchronous = FULL;"
                    "PRAGMA secure_delete = ON;"
                    "PRAGMA trusted_schema = OFF;"
                    "PRAGMA cell_size_check = ON;");
@@ -112,7 +134,8 @@ static spraay_err climb(sqlite3 *db, int from)
     spraay_err err = SPRAAY_OK;
 
     for (int v = from; v < TODAY && err == SPRAAY_OK; v++) err = run(db, steps[v]);
-    (void)snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, TODAY);
+    (void)snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                   TODAY);
     return err == SPRAAY_OK ? run(db, set) : err;
 }
 

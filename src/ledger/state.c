@@ -33,7 +33,9 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
                   [S(SENT)] = S(UNKNOWN),
                   [S(UNKNOWN)] = S(UNKNOWN) },
     [E(DELIVER)] = { [S(SIGNED)] = S(DELIVERED),
-                     [S(SENT)] = S(DELIVERED), [S(UNKNOWN)] = S(DELIVERED), [S(PAID_LOST)] = S(DELIVERED) },
+                     [S(SENT)] = S(DELIVERED),
+                     [S(UNKNOWN)] = S(DELIVERED),
+                     [S(PAID_LOST)] = S(DELIVERED) },
     /* RESERVED: let go of after an earlier proof; what was proven still holds. */
     [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID),
                           [S(ASKED)] = S(VOID),
@@ -72,9 +74,8 @@ const char *spraay_state_name(spraay_state s)
 const char *spraay_event_name(spraay_event e)
 {
     static const char *const names[SPRAAY_EVENT_COUNT] = {
-        "claim",  "reserve", "ask",     "decline",      "sign",       "send",
-        "unsent", "lose",    "deliver", "prove_unused", "prove_used", "take",
-        "repay",  "mislay",
+        "claim", "reserve", "ask",          "decline",    "sign", "send",  "unsent",
+        "lose",  "deliver", "prove_unused", "prove_used", "take", "repay", "mislay",
     };
     return names[e];
 }

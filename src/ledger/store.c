@@ -13,6 +13,7 @@
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 #include "ledger/schema.h"
+#include "x402/words.h"
 
 #define BUSY_MS 20000 /* how long others may hold the file before it is an error */
 
@@ -21,9 +22,11 @@
 spraay_err spraay_store_fail(spraay_store *s)
 {
     int rc = s->db != NULL ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
+    char words[112]; /* of a damaged file they may quote anything */
 
-    (void)snprintf(s->sentence, sizeof s->sentence, "%.120s: %.110s", s->place.db,
-                   s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
+    spraay_words_copy(words, sizeof words,
+                      spraay_slice_from(s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory"));
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.120s: %s", s->place.db, words);
     s->trouble = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? SPRAAY_TROUBLE_CORRUPT
                  : rc == SQLITE_BUSY || rc == SQLITE_LOCKED  ? SPRAAY_TROUBLE_BUSY
                                                              : SPRAAY_TROUBLE_WRITE;
@@ -167,7 +170,8 @@ static spraay_err open_failed(spraay_store *s, spraay_err err)
         (void)snprintf(s->sentence, sizeof s->sentence, "%.180s was written by a later release", s->place.db);
     } else if (err == SPRAAY_TYPE) {
         s->trouble = SPRAAY_TROUBLE_OPEN;
-        (void)snprintf(s->sentence, sizeof s->sentence, "%.180s is a database of something else", s->place.db);
+        (void)snprintf(s->sentence, sizeof s->sentence, "%.180s is a database of something else",
+                       s->place.db);
     } else if (err == SPRAAY_NOMEM) {
         s->trouble = SPRAAY_TROUBLE_OPEN;
         (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: out of memory", s->place.db);
@@ -207,12 +211,14 @@ static spraay_err open_connection(spraay_store *s)
         err = spraay_owner_take(&s->me, s->place.owners);
         if (err != SPRAAY_OK) {
             s->trouble = SPRAAY_TROUBLE_OPEN;
-            (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: no lock can be had there", s->place.owners);
+            (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: no lock can be had there",
+                           s->place.owners);
             return err;
         }
     }
     read_boot(s->boot);
-    guard = spraay_place_guard(&s->place, false); /* no other file takes the name while its log is looked for */
+    guard =
+        spraay_place_guard(&s->place, false); /* no other file takes the name while its log is looked for */
     err = open_file(s);
     spraay_place_unguard(guard);
     if (err != SPRAAY_OK) return open_failed(s, err);
@@ -248,11 +254,12 @@ static spraay_err bury(spraay_store *s, const char *owner)
         unsigned slot;
         const char *sql;
     } steps[] = {
-        { SPRAAY_SLOT_FREE_PINS, "DELETE FROM pin WHERE confirmed = 0 AND purchase IN (SELECT id FROM purchase WHERE "
-                                 "owner = ?1 AND state IN ('intent', 'reserved') AND voided = 0) AND "
-                                 SPRAAY_NOBODY_LEANS_ON_PIN },
-        { SPRAAY_SLOT_FREE_ROWS, "DELETE FROM purchase WHERE owner = ?1 AND state IN ('intent', 'reserved') AND "
-                                 "voided = 0" },
+        { SPRAAY_SLOT_FREE_PINS,
+          "DELETE FROM pin WHERE confirmed = 0 AND purchase IN (SELECT id FROM purchase WHERE "
+          "owner = ?1 AND state IN ('intent', 'reserved') AND voided = 0) AND " SPRAAY_NOBODY_LEANS_ON_PIN },
+        { SPRAAY_SLOT_FREE_ROWS,
+          "DELETE FROM purchase WHERE owner = ?1 AND state IN ('intent', 'reserved') AND "
+          "voided = 0" },
         { SPRAAY_SLOT_FREE_HELD,
           "UPDATE purchase SET owner = NULL, claimed = 0, reserved = 0 WHERE owner = ?1" },
         { SPRAAY_SLOT_FREE_RUNS, "UPDATE run SET owner = NULL WHERE owner = ?1" },
@@ -328,8 +335,8 @@ static spraay_err begin(spraay_store *s, bool survive)
 
     if (s->db == NULL) err = open_connection(s);
     if (err == SPRAAY_OK && survive != s->full) {
-        if (sqlite3_exec(s->db, survive ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL, NULL,
-                         NULL) != SQLITE_OK)
+        if (sqlite3_exec(s->db, survive ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL,
+                         NULL, NULL) != SQLITE_OK)
             return spraay_store_fail(s);
         s->full = survive;
     }
@@ -355,7 +362,8 @@ static spraay_err begin_in_place(spraay_store *s, bool survive)
 /* Before anything of ours is on record: who died is looked for among the names there. */
 static spraay_err note_us(spraay_store *s)
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_OWNER_NOTE, "INSERT OR IGNORE INTO owner (id) VALUES (?1)");
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_OWNER_NOTE, "INSERT OR IGNORE INTO owner (id) VALUES (?1)");
     spraay_err err;
 
     if (q == NULL) return SPRAAY_IO;
@@ -365,8 +373,20 @@ static spraay_err note_us(spraay_store *s)
     return err;
 }
 
+/* For a fork; or because several open the file for the first time, where SQLite does not wait by itself. */
+static bool may_begin_again(const spraay_store *s, int64_t began_ms)
+{
+    static const struct timespec pause = { 0, 5000000 };
+
+    if (spraay_gate_wanted()) return true;
+    if (s->db != NULL || spraay_mono_ms() - began_ms > BUSY_MS) return false;
+    (void)nanosleep(&pause, NULL);
+    return true;
+}
+
 spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive)
 {
+    int64_t began_ms = spraay_mono_ms();
     spraay_err err;
 
     (void)now;
@@ -377,7 +397,7 @@ spraay_err spraay_store_begin(spraay_store *s, spraay_moment now, bool survive)
         s->sentence[0] = '\0';
         s->lost = false;
         err = begin_in_place(s, survive);
-    } while (err != SPRAAY_OK && s->trouble == SPRAAY_TROUBLE_BUSY && spraay_gate_wanted());
+    } while (err != SPRAAY_OK && s->trouble == SPRAAY_TROUBLE_BUSY && may_begin_again(s, began_ms));
     if (err == SPRAAY_OK) err = see_who_wrote(s);
     if (err == SPRAAY_OK && !s->noted) err = note_us(s);
     if (err == SPRAAY_OK) err = bury_the_dead(s);
@@ -391,8 +411,7 @@ void spraay_store_rollback(spraay_store *s)
     spraay_ledger_trouble trouble = s->trouble;
 
     memcpy(sentence, s->sentence, sizeof sentence);
-    if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0)
-        (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
+    if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0) (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
     s->noted = s->trusted = false; /* perhaps they went with it */
     /* A file that failed is opened anew next time: the disk may have been seen to. */
     if (trouble == SPRAAY_TROUBLE_WRITE || trouble == SPRAAY_TROUBLE_CORRUPT) close_connection(s);
@@ -514,7 +533,8 @@ static spraay_err claim_by_id(spraay_store *s, spraay_job *j)
 /* A name of a run belongs to one live process. */
 static spraay_err enter_run(spraay_store *s, spraay_job *j, const char *name)
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_RUN_FIND, "SELECT owner FROM run WHERE name = ?1");
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_RUN_FIND, "SELECT owner FROM run WHERE name = ?1");
     bool mine = false, others = false;
     spraay_err err;
 
@@ -533,9 +553,10 @@ static spraay_err enter_run(spraay_store *s, spraay_job *j, const char *name)
         return SPRAAY_BUSY;
     }
     if (mine) return SPRAAY_OK;
-    q = spraay_store_statement(s, SPRAAY_SLOT_RUN_WRITE,
-                               "INSERT INTO run (name, owner) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET "
-                               "owner = ?2");
+    q = spraay_store_statement(
+        s, SPRAAY_SLOT_RUN_WRITE,
+        "INSERT INTO run (name, owner) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET "
+        "owner = ?2");
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 2, s->me.id, -1, SQLITE_STATIC);
@@ -563,8 +584,7 @@ static spraay_err claim_named(spraay_store *s, spraay_job *j)
         if (err == SPRAAY_MISSING) return begin_purchase(s, j, id);
         if (err != SPRAAY_OK) return err;
         passed = c->in_run && is_passed(s, &r);
-        if (!passed)
-            err = memcmp(r.p->request, c->request, 32) != 0 ? SPRAAY_MISMATCH : take_this(s, j, &r);
+        if (!passed) err = memcmp(r.p->request, c->request, 32) != 0 ? SPRAAY_MISMATCH : take_this(s, j, &r);
         spraay_row_wipe(&r);
         if (!passed) return err;
     }
@@ -582,8 +602,8 @@ static spraay_err give_up(spraay_store *s, spraay_row *r)
 /* The oldest equal one that nobody holds. SPRAAY_MISSING: there is none. */
 static spraay_err claim_equal(spraay_store *s, spraay_job *j)
 {
-    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS
-                              " FROM purchase WHERE key = ?1 AND folded = 0 AND named = 0 ORDER BY n";
+    static const char sql[] =
+        "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE key = ?1 AND folded = 0 AND named = 0 ORDER BY n";
     const spraay_claim *c = j->op.claim;
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_BY_KEY, sql);
     bool found = false;
@@ -707,7 +727,8 @@ static spraay_err let_return(spraay_store *s, spraay_job *j, spraay_row *r)
 
 static spraay_err not_reserved(spraay_store *s)
 {
-    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: the amount reserved before was not recorded", s->place.db);
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: the amount reserved before was not recorded",
+                   s->place.db);
     s->trouble = SPRAAY_TROUBLE_WRITE;
     return SPRAAY_IO;
 }

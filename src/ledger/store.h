@@ -34,8 +34,8 @@ typedef struct spraay_store {
     unsigned long long device, inode; /* of the open file */
     int64_t seen_version;             /* data_version of the last transaction */
     unsigned seen_keys;               /* and how many keys there were */
-    bool trusted; /* all that counts fits its tag, and nobody else has written since */
-    bool full; /* the connection's synchronous setting */
+    bool trusted;                     /* all that counts fits its tag, and nobody else has written since */
+    bool full;                        /* the connection's synchronous setting */
     int64_t busy_since_ms;
     bool noted; /* our name is among the owners on record */
 
@@ -102,8 +102,9 @@ SPRAAY_MUST_USE spraay_err spraay_store_sums(spraay_store *s, const spraay_op *o
 SPRAAY_MUST_USE spraay_err spraay_store_totals(spraay_store *s, spraay_op *op);
 
 /* Of a pin that a purchase put there: has no other been signed to the same receiver meanwhile? */
-#define SPRAAY_NOBODY_LEANS_ON_PIN                                                                             \
-    "NOT EXISTS (SELECT 1 FROM purchase p WHERE p.fixed = 1 AND p.id <> pin.purchase AND p.payer = pin.payer " \
+#define SPRAAY_NOBODY_LEANS_ON_PIN                                                                           \
+    "NOT EXISTS (SELECT 1 FROM purchase p WHERE p.fixed = 1 AND p.id <> pin.purchase AND p.payer = "         \
+    "pin.payer "                                                                                             \
     "AND p.origin = pin.origin AND p.network = pin.network AND lower(p.pay_to) = lower(pin.pay_to))"
 
 /* Receivers and prices on record, per payer. */

@@ -41,8 +41,8 @@ static spraay_err tag_day(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *
     return err;
 }
 
-static spraay_err tag_scope(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer, const uint8_t scope[32],
-                            uint64_t amount)
+static spraay_err tag_scope(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer,
+                            const uint8_t scope[32], uint64_t amount)
 {
     const uint8_t *key = spraay_keyring_find(s->keys, payer);
     spraay_err err;
@@ -68,7 +68,8 @@ static bool fits(spraay_store *s, const char *payer, sqlite3_stmt *q, int i, con
 
 static spraay_err not_genuine(spraay_store *s, const char *what, const char *payer)
 {
-    return spraay_store_corrupt(s, "the sum of %s of %.20s… was changed by somebody else, or damaged", what, payer);
+    return spraay_store_corrupt(s, "the sum of %s of %.20s… was changed by somebody else, or damaged", what,
+                                payer);
 }
 
 /* As much as a column holds: more than any cap. */
@@ -80,11 +81,13 @@ static uint64_t sum_of(uint64_t a, uint64_t b)
 
 /* ---- folding ---- */
 
-static spraay_err add_day(spraay_store *s, const char *payer, const char *origin, spraay_moment at, uint64_t amount)
+static spraay_err add_day(spraay_store *s, const char *payer, const char *origin, spraay_moment at,
+                          uint64_t amount)
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_DAY_FIND,
-                                             "SELECT amount, boot_ms, tag FROM spend_day WHERE payer = ?1 AND "
-                                             "origin = ?2 AND minute = ?3 AND boot = ?4");
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_DAY_FIND,
+                               "SELECT amount, boot_ms, tag FROM spend_day WHERE payer = ?1 AND "
+                               "origin = ?2 AND minute = ?3 AND boot = ?4");
     day_sum d = { .minute = at.wall_s - at.wall_s % MINUTE_S, .boot_ms = at.mono_ms };
     uint8_t right[SPRAAY_TAG];
     spraay_err err;
@@ -106,9 +109,10 @@ static spraay_err add_day(spraay_store *s, const char *payer, const char *origin
     d.amount = sum_of(d.amount, amount);
     err = tag_day(d.tag, s, payer, origin, s->boot, &d);
     if (err != SPRAAY_OK) return err;
-    q = spraay_store_statement(s, SPRAAY_SLOT_DAY_WRITE,
-                               "INSERT OR REPLACE INTO spend_day (payer, origin, minute, boot, boot_ms, amount, tag) "
-                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    q = spraay_store_statement(
+        s, SPRAAY_SLOT_DAY_WRITE,
+        "INSERT OR REPLACE INTO spend_day (payer, origin, minute, boot, boot_ms, amount, tag) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_text(q, 1, payer, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 2, origin, -1, SQLITE_STATIC);
@@ -123,8 +127,8 @@ static spraay_err add_day(spraay_store *s, const char *payer, const char *origin
 /* The sum of a budget of that payer; 0 when there is none. */
 static spraay_err read_scope(uint64_t *out, spraay_store *s, const char *payer, const uint8_t scope[32])
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_SCOPE_FIND,
-                                             "SELECT amount, tag FROM spend_scope WHERE payer = ?1 AND scope = ?2");
+    sqlite3_stmt *q = spraay_store_statement(
+        s, SPRAAY_SLOT_SCOPE_FIND, "SELECT amount, tag FROM spend_scope WHERE payer = ?1 AND scope = ?2");
     uint8_t right[SPRAAY_TAG];
     spraay_err err;
 
@@ -152,8 +156,9 @@ static spraay_err add_scope(spraay_store *s, const char *payer, const uint8_t sc
     sum = sum_of(sum, amount);
     if (err == SPRAAY_OK) err = tag_scope(right, s, payer, scope, sum);
     if (err != SPRAAY_OK) return err;
-    q = spraay_store_statement(s, SPRAAY_SLOT_SCOPE_WRITE,
-                               "INSERT OR REPLACE INTO spend_scope (payer, scope, amount, tag) VALUES (?1, ?2, ?3, ?4)");
+    q = spraay_store_statement(
+        s, SPRAAY_SLOT_SCOPE_WRITE,
+        "INSERT OR REPLACE INTO spend_scope (payer, scope, amount, tag) VALUES (?1, ?2, ?3, ?4)");
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_text(q, 1, payer, -1, SQLITE_STATIC);
     (void)sqlite3_bind_blob(q, 2, scope, 32, SQLITE_STATIC);
@@ -175,7 +180,8 @@ spraay_err spraay_store_fold(spraay_store *s, const spraay_purchase *p)
 
 /* ---- summing ---- */
 
-static spraay_err redate_rows(spraay_store *s, char ids[][SPRAAY_PURCHASE_ID + 1], size_t n, spraay_moment now)
+static spraay_err redate_rows(spraay_store *s, char ids[][SPRAAY_PURCHASE_ID + 1], size_t n,
+                              spraay_moment now)
 {
     spraay_err err = SPRAAY_OK;
 
@@ -222,8 +228,9 @@ static spraay_err sum_rows(spraay_store *s, const spraay_op *op, const spraay_pu
 /* A minute dated ahead moves to this one. */
 static spraay_err redate_days(spraay_store *s, spraay_moment now)
 {
-    static const char sql[] = "SELECT payer, origin, amount, minute, boot FROM spend_day WHERE minute > ?1 AND boot <> ?2 "
-                              "LIMIT 1";
+    static const char sql[] =
+        "SELECT payer, origin, amount, minute, boot FROM spend_day WHERE minute > ?1 AND boot <> ?2 "
+        "LIMIT 1";
     spraay_err err = SPRAAY_OK;
 
     for (int turns = 0; turns < REDATE_MAX && err == SPRAAY_OK; turns++) {
@@ -239,8 +246,10 @@ static spraay_err redate_days(spraay_store *s, spraay_moment now)
                 err = add_day(s, payer, (const char *)sqlite3_column_text(q, 1), now,
                               (uint64_t)sqlite3_column_int64(q, 2));
             if (err == SPRAAY_OK &&
-                sqlite3_prepare_v2(s->db, "DELETE FROM spend_day WHERE payer = ?1 AND origin = ?2 AND minute = ?3 "
-                                          "AND boot = ?4", -1, &gone, NULL) != SQLITE_OK)
+                sqlite3_prepare_v2(s->db,
+                                   "DELETE FROM spend_day WHERE payer = ?1 AND origin = ?2 AND minute = ?3 "
+                                   "AND boot = ?4",
+                                   -1, &gone, NULL) != SQLITE_OK)
                 err = spraay_store_fail(s);
             for (int i = 0; gone != NULL && i < 4; i++) {
                 static const int from[] = { 0, 1, 3, 4 };
@@ -274,7 +283,8 @@ static spraay_err sum_days(spraay_store *s, const spraay_op *op, const spraay_pu
         old = old || (at.wall_s < op->now.wall_s - KEPT_S && !spraay_budget_within_day(at, op->now));
         if (!late && !spraay_budget_within_day(at, op->now)) continue;
         out->day = spraay_money_plus(out->day, amount);
-        if (origin != NULL && strcmp(origin, p->origin) == 0) out->host = spraay_money_plus(out->host, amount);
+        if (origin != NULL && strcmp(origin, p->origin) == 0)
+            out->host = spraay_money_plus(out->host, amount);
     }
     (void)sqlite3_reset(q);
     if (err != SPRAAY_MISSING) return err;
@@ -292,8 +302,8 @@ static spraay_err sum_days(spraay_store *s, const spraay_op *op, const spraay_pu
 /* Of a budget, over all payers: a scope is one client's or one run's. */
 static spraay_err sum_scope(spraay_store *s, const uint8_t scope[32], uint64_t *out)
 {
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_SUM_SCOPE,
-                                             "SELECT amount FROM spend_scope WHERE scope = ?1");
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_SUM_SCOPE, "SELECT amount FROM spend_scope WHERE scope = ?1");
     spraay_err err;
 
     if (q == NULL) return SPRAAY_IO;
@@ -347,7 +357,8 @@ static spraay_err misfit(spraay_store *s, spraay_query *q, const char *what, con
     char line[160];
 
     if (q == NULL) return not_genuine(s, what, payer);
-    (void)snprintf(line, sizeof line, "the sum of %s of %.20s… was changed by somebody else, or damaged", what, payer);
+    (void)snprintf(line, sizeof line, "the sum of %s of %.20s… was changed by somebody else, or damaged",
+                   what, payer);
     return spraay_query_found(q, "", line);
 }
 
@@ -356,12 +367,13 @@ static spraay_err check_days(spraay_store *s, spraay_store *to, spraay_query *q)
     sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
 
-    if (sqlite3_prepare_v2(s->db, "SELECT payer, origin, minute, boot, boot_ms, amount, tag FROM spend_day", -1, &st,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT payer, origin, minute, boot, boot_ms, amount, tag FROM spend_day",
+                           -1, &st, NULL) != SQLITE_OK)
         return spraay_store_fail(s);
     while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
         const char *payer = (const char *)sqlite3_column_text(st, 0);
-        day_sum d = { .minute = sqlite3_column_int64(st, 2), .amount = (uint64_t)sqlite3_column_int64(st, 5) };
+        day_sum d = { .minute = sqlite3_column_int64(st, 2),
+                      .amount = (uint64_t)sqlite3_column_int64(st, 5) };
         uint8_t right[SPRAAY_TAG];
         err = tag_day(right, s, payer, (const char *)sqlite3_column_text(st, 1),
                       (const char *)sqlite3_column_text(st, 3), &d);
@@ -369,9 +381,10 @@ static spraay_err check_days(spraay_store *s, spraay_store *to, spraay_query *q)
         if (!fits(s, payer, st, 6, right))
             err = misfit(s, q, "a day", payer);
         else if (to != NULL)
-            err = spraay_store_copy(to, st,
-                                    "INSERT INTO spend_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE "
-                                    "SET boot_ms = ?5, amount = ?6, tag = ?7 WHERE amount < ?6");
+            err = spraay_store_copy(
+                to, st,
+                "INSERT INTO spend_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE "
+                "SET boot_ms = ?5, amount = ?6, tag = ?7 WHERE amount < ?6");
     }
     (void)sqlite3_finalize(st);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
@@ -382,20 +395,23 @@ static spraay_err check_scopes(spraay_store *s, spraay_store *to, spraay_query *
     sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
 
-    if (sqlite3_prepare_v2(s->db, "SELECT payer, scope, amount, tag FROM spend_scope", -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT payer, scope, amount, tag FROM spend_scope", -1, &st, NULL) !=
+        SQLITE_OK)
         return spraay_store_fail(s);
     while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
         const char *payer = (const char *)sqlite3_column_text(st, 0);
         uint8_t right[SPRAAY_TAG], scope[32] = { 0 };
-        if (sqlite3_column_bytes(st, 1) == sizeof scope) memcpy(scope, sqlite3_column_blob(st, 1), sizeof scope);
+        if (sqlite3_column_bytes(st, 1) == sizeof scope)
+            memcpy(scope, sqlite3_column_blob(st, 1), sizeof scope);
         err = tag_scope(right, s, payer, scope, (uint64_t)sqlite3_column_int64(st, 2));
         if (err != SPRAAY_OK) break;
         if (!fits(s, payer, st, 3, right))
             err = misfit(s, q, "a budget", payer);
         else if (to != NULL)
-            err = spraay_store_copy(to, st,
-                                    "INSERT INTO spend_scope VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                                    "amount = ?3, tag = ?4 WHERE amount < ?3");
+            err =
+                spraay_store_copy(to, st,
+                                  "INSERT INTO spend_scope VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+                                  "amount = ?3, tag = ?4 WHERE amount < ?3");
     }
     (void)sqlite3_finalize(st);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
@@ -418,7 +434,8 @@ spraay_err spraay_store_audit(spraay_store *s)
         spraay_row r;
         err = spraay_row_read(&r, s, q);
         if (err == SPRAAY_OK && !r.genuine)
-            err = spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r.p->id);
+            err =
+                spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r.p->id);
         spraay_row_wipe(&r);
         if (err != SPRAAY_OK) break;
     }

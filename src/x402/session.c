@@ -200,10 +200,11 @@ void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *c
 
 void spraay_session_unrenewed(spraay_session *s, const char *code, const char *sentence, const char *hint)
 {
-    session_describe(s, "ledger", code, hint,
-                     "this was paid before and its result was lost; it is not bought again, because the ledger "
-                     "could not note it: %s",
-                     sentence);
+    session_describe(
+        s, "ledger", code, hint,
+        "this was paid before and its result was lost; it is not bought again, because the ledger "
+        "could not note it: %s",
+        sentence);
     session_fail(s);
 }
 
@@ -262,8 +263,8 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
             spraay_buf_clear(&s->url);
             if (spraay_buf_puts(&s->url, past->url) != SPRAAY_OK) spraay_buf_clear(&s->header);
         }
-        s->header_name = past->header_name;
         s->version = strcmp(past->header_name, "X-PAYMENT") == 0 ? 1 : 2;
+        s->header_name = s->version == 1 ? "X-PAYMENT" : "PAYMENT-SIGNATURE"; /* the record's may go */
         s->valid_before_s = past->header_valid_before_s;
     }
     switch (past->kind) {
@@ -356,9 +357,8 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
 static void proven_lost(spraay_session *s)
 {
     s->lost = true;
-    session_describe(s, "payment", "paid_lost", LOST_HINT,
-                     "the payment settled and its result was lost%s%s", s->past.note ? ": " : "",
-                     s->past.note ? s->past.note : "");
+    session_describe(s, "payment", "paid_lost", LOST_HINT, "the payment settled and its result was lost%s%s",
+                     s->past.note ? ": " : "", s->past.note ? s->past.note : "");
     s->after_note = SPRAAY_WANT_NOTHING;
     s->want = SPRAAY_WANT_LOST;
 }
@@ -495,7 +495,7 @@ const char *spraay_want_name(spraay_want w)
 {
     static const char *const names[] = { "claim", "probe",   "approval", "reserve", "signature", "record",
                                          "pay",   "deliver", "lose",     "unsend",  "void",      "lost",
-                                         "repay", "anew",    "proof",   "wait",     "nothing" };
+                                         "repay", "anew",    "proof",    "wait",    "nothing" };
     return names[w];
 }
 

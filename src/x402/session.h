@@ -166,7 +166,7 @@ typedef struct spraay_session {
     unsigned probes, redirects, presentations; /* in this session */
     unsigned sends;                            /* of the purchase, sessions before included */
     int64_t sent_at_s;
-    bool voided;   /* proven void once in this session */
+    bool voided;    /* proven void once in this session */
     bool detached;  /* nobody waits: finish what is in flight, begin nothing */
     bool elsewhere; /* another process has an equal purchase in the air */
     bool lost;      /* it was paid, and its result is lost */
@@ -196,7 +196,7 @@ void spraay_session_elsewhere(spraay_session *s, spraay_now now);
 void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
                               const char *hint);
 void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *code, const char *sentence,
-                              const char *hint);
+                               const char *hint);
 /* The record moved to another nonce, or could not. */
 void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_now now);
 void spraay_session_unrenewed(spraay_session *s, const char *code, const char *sentence, const char *hint);
