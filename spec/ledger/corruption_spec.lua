@@ -18,7 +18,7 @@ local function write(path, text)
 end
 
 local function sqlite(path, sql)
-  local pipe = assert(io.popen(("sqlite3 %s \"%s\" 2>&1"):format(path, sql), "r"))
+  local pipe = assert(io.popen(("sqlite3 -cmd '.timeout 9000' %s \"%s\" 2>&1"):format(path, sql), "r"))
   local text = pipe:read "*a"
   pipe:close()
   return (text:gsub("%s+$", ""))
@@ -64,7 +64,8 @@ describe("a ledger that was changed by somebody else", function()
 
   for _, change in ipairs{
     { "an amount", "UPDATE purchase SET amount = 1 WHERE state <> 'taken'" },
-    { "a receiver", "UPDATE purchase SET pay_to = '0x1111111111111111111111111111111111111111' WHERE state <> 'taken'" },
+    { "a receiver",
+      "UPDATE purchase SET pay_to = '0x1111111111111111111111111111111111111111' WHERE state <> 'taken'" },
     { "a state", "UPDATE purchase SET state = 'void' WHERE state <> 'taken'" },
     { "an authorization", "UPDATE purchase SET header_value = 'e30=' WHERE state <> 'taken'" },
     { "a share of a budget", "UPDATE purchase SET shares = x'' WHERE state <> 'taken'" },
@@ -134,7 +135,8 @@ describe("a ledger that was changed by somebody else", function()
 
   it("finds receivers and prices that were changed", function()
     open():buy()
-    assert(ask("trust", { wallet = wallet, origin = "https://a.test", network = "eip155:8453", pay_to = exchange.PAY_TO }))
+    assert(ask("trust", { wallet = wallet, origin = "https://a.test", network = "eip155:8453",
+                          pay_to = exchange.PAY_TO }))
     assert(ask("accept_price", { wallet = wallet, origin = "https://a.test", route = "x/y", atomic = "5" }))
     assert.same({}, ask("verify", { wallet = wallet }))
     sqlite(place, "UPDATE pin SET pay_to = '0x1111111111111111111111111111111111111111'; UPDATE price SET atomic = '6'")

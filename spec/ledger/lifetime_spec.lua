@@ -41,7 +41,8 @@ describe("a process that ends", function()
   end)
 
   for _, what in ipairs{
-    { "with a question to the ledger pending", [[ op = core.ledger(exchange.engine, exchange.ledger):ask("list", {}) ]] },
+    { "with a question to the ledger pending",
+      [[ op = core.ledger(exchange.engine, exchange.ledger):ask("list", {}) ]] },
     { "with a question pending whose handle is closed",
       [[ local l = core.ledger(exchange.engine, exchange.ledger) op = l:ask("list", {}) l:close() ]] },
     { "with a question pending that nobody holds",

@@ -35,8 +35,6 @@ static int l_pid(lua_State *L)
 }
 
 const luaL_Reg bind_clock[] = {
-    { "mono_ms", l_mono_ms }, { "boot_ms", l_boot_ms },
-    { "wall_s", l_wall_s },
-    { "pid", l_pid },
-    { NULL, NULL },
+    { "mono_ms", l_mono_ms }, { "boot_ms", l_boot_ms }, { "wall_s", l_wall_s },
+    { "pid", l_pid },         { NULL, NULL },
 };

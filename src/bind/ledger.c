@@ -116,7 +116,9 @@ static void set_flag(lua_State *L, const char *key, bool v)
 
 static void push_purchase(lua_State *L, const spraay_purchase *p, bool live)
 {
-    static const char *const names[SPRAAY_LABEL_COUNT] = { "method", "route", "verb", "model", "run", "step" };
+    static const char *const names[SPRAAY_LABEL_COUNT] = {
+        "method", "route", "verb", "model", "run", "step"
+    };
     char mark[67] = "0x";
 
     lua_createtable(L, 0, 24);
@@ -265,10 +267,10 @@ static bool kind_of(spraay_query_kind *out, const char *name)
     static const struct {
         const char *name;
         spraay_query_kind kind;
-    } kinds[] = { { "list", SPRAAY_QUERY_LIST },       { "close", SPRAAY_QUERY_CLOSE },
-                  { "trust", SPRAAY_QUERY_TRUST },     { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
-                  { "pins", SPRAAY_QUERY_PINS },       { "prices", SPRAAY_QUERY_PRICES },
-                  { "verify", SPRAAY_QUERY_VERIFY },   { "repair", SPRAAY_QUERY_REPAIR } };
+    } kinds[] = { { "list", SPRAAY_QUERY_LIST },     { "close", SPRAAY_QUERY_CLOSE },
+                  { "trust", SPRAAY_QUERY_TRUST },   { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
+                  { "pins", SPRAAY_QUERY_PINS },     { "prices", SPRAAY_QUERY_PRICES },
+                  { "verify", SPRAAY_QUERY_VERIFY }, { "repair", SPRAAY_QUERY_REPAIR } };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) != 0) continue;

@@ -67,11 +67,12 @@ static spraay_wallet *blank(const char *source)
 static spraay_err derive(spraay_wallet *w, const void *secret, size_t n)
 {
     static const char nonce[] = "spraay nonce v1", ledger[] = "spraay ledger v1";
-    spraay_err err = spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, secret, n, NULL, 0, nonce,
-                                        sizeof nonce - 1);
+    spraay_err err =
+        spraay_hkdf_sha256(spraay_secret_bytes(w->marker), 32, secret, n, NULL, 0, nonce, sizeof nonce - 1);
 
     if (err != SPRAAY_OK) return err;
-    return spraay_hkdf_sha256(spraay_secret_bytes(w->auth), 32, secret, n, NULL, 0, ledger, sizeof ledger - 1);
+    return spraay_hkdf_sha256(spraay_secret_bytes(w->auth), 32, secret, n, NULL, 0, ledger,
+                              sizeof ledger - 1);
 }
 
 /* Takes the key over in all cases. */

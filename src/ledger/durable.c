@@ -144,9 +144,17 @@ static void give_back(durable *d, spraay_job *claim)
     if (d->todo.last == NULL) d->todo.last = j;
 }
 
+/* An equal call of another process that comes after a failure must find what the failed one let go of. */
+static bool is_urgent(const spraay_job *j)
+{
+    return j->answer_to != NULL ||
+           (j->op.kind == SPRAAY_OP_RELEASE && j->facts->state != SPRAAY_STATE_DELIVERED &&
+            j->facts->state != SPRAAY_STATE_TAKEN);
+}
+
 static bool is_awaited(const spraay_job *j)
 {
-    while (j != NULL && j->answer_to == NULL) j = j->next;
+    while (j != NULL && !is_urgent(j)) j = j->next;
     return j != NULL;
 }
 

@@ -102,9 +102,8 @@ static spraay_err make_file(const char *path, char why[SPRAAY_PLACE_WHY])
     } else if (s.st_uid != geteuid()) {
         (void)snprintf(why, SPRAAY_PLACE_WHY, "%.150s belongs to another user", path);
         err = SPRAAY_PERMISSION;
-    } else if ((s.st_mode & 077) != 0 && fchmod(fd, 0600) != 0) {
-        err = trouble(why, path, errno);
     }
+    if (err == SPRAAY_OK && (s.st_mode & 077) != 0 && fchmod(fd, 0600) != 0) err = trouble(why, path, errno);
     close(fd);
     return err;
 }

@@ -10,7 +10,7 @@
 #include "crypto/sha256.h"
 #include "ledger/rules.h"
 
-#define SHARE_BYTES 40
+#define SHARE_BYTES ((size_t)40)
 
 /* ---- reading: columns are taken one after the other ---- */
 

@@ -21,7 +21,7 @@
 #include "ledger/query.h"
 
 #define SPRAAY_STORE_STATEMENTS 48
-#define SPRAAY_LONG_AGO         INT64_MIN / 4 /* of a boot before this one */
+#define SPRAAY_LONG_AGO         (INT64_MIN / 4) /* of a boot before this one */
 
 typedef struct spraay_store {
     spraay_place place;

@@ -11,8 +11,9 @@
 #include "crypto/sha256.h"
 #include "ledger/rows.h"
 
-#define MINUTE_S   60
-#define KEPT_S     (3 * 86400) /* how long sums of a minute are kept: no window asks for them after a day */
+#define MINUTE_S 60
+#define KEPT_S                                                                                               \
+    ((int64_t)3 * 86400) /* how long sums of a minute are kept: no window asks for them after a day */
 #define REDATE_MAX 64
 
 /* ---- one sum ---- */
@@ -295,7 +296,7 @@ static spraay_err sum_days(spraay_store *s, const spraay_op *op, const spraay_pu
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_int64(q, 1, op->now.wall_s - KEPT_S);
     (void)sqlite3_bind_text(q, 2, s->boot, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(q, 3, op->now.mono_ms - (int64_t)KEPT_S * 1000);
+    (void)sqlite3_bind_int64(q, 3, op->now.mono_ms - KEPT_S * 1000);
     return spraay_store_run(s, q);
 }
 

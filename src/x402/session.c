@@ -377,7 +377,7 @@ static void proved_for_repay(spraay_session *s, spraay_verdict verdict, int64_t 
     if (verdict == SPRAAY_VERDICT_USED)
         (void)snprintf(s->outcome.hint, sizeof s->outcome.hint,
                        "it is bought again once its authorization has expired, in %lld s",
-                       (long long)(until - (block_s < now.wall_s ? block_s : now.wall_s) + 1));
+                       (long long)until - (block_s < now.wall_s ? block_s : now.wall_s) + 1);
     else
         (void)snprintf(s->outcome.hint, sizeof s->outcome.hint,
                        "it is bought again only when the chain says that it was paid%s%.300s",
