@@ -11,6 +11,7 @@
 ---                nonce        of the authorization, 0x and 64 hex digits
 ---                route        "POST /api/v1/compute/text-inference", ids as ":id"
 ---                path         what was really asked for, query included
+---                body         digest of the request's body, 0x and 64 hex digits: equal requests, equal digests
 ---                network      CAIP-2: "eip155:8453"
 ---                transaction  hash on the sandbox's chain
 ---                time         Unix seconds by the sandbox's clock
@@ -60,7 +61,7 @@ function books:verify() self.verified = self.verified + 1 end
 function books:handle(route) self.handled[route] = (self.handled[route] or 0) + 1 end
 
 --- Money moved.
----@param row table  payer, payTo, amount (integer), nonce, route, path, network, transaction
+---@param row table  payer, payTo, amount (integer), nonce, route, path, body, network, transaction
 function books:settle(row)
   row.n = #self.settled + 1
   row.time = self.clock:seconds()

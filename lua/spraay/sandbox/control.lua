@@ -85,7 +85,8 @@ handlers["POST rpc"] = function(sandbox, request)
 end
 
 local function media(sandbox, name)
-  local bytes, content_type = sandbox.media:file(name)
+  local bytes, content_type
+  if not sandbox.config.media_gone then bytes, content_type = sandbox.media:file(name) end
   if not bytes then return reply.json(404, { error = "no such file" }) end
   return { status = 200, headers = {}, body = bytes, content_type = content_type }
 end

@@ -111,7 +111,8 @@ function passage:settle()
   self.entry.verdict = "settled"
   sandbox.books:settle{
     payer = a.payer, payTo = self.term.payTo, amount = a.value, nonce = a.nonce, route = self.route.title,
-    path = self.request.target, network = self.term.network, transaction = transaction,
+    path = self.request.target, body = "0x" .. crypto.hex(crypto.keccak(json.encode(self.request.body))),
+    network = self.term.network, transaction = transaction,
   }
   return transaction
 end

@@ -65,7 +65,7 @@ end
 local SETTINGS = {
   rate_limit = "number", rate_limit_deposit = "number", job_seconds = "any", lenient = "boolean",
   replay = "boolean", x402_version = "number", transcript_objects = "boolean", upstream = "string",
-  upstream_model = "string", api_keys = "table", rails = "number",
+  upstream_model = "string", api_keys = "table", rails = "number", media_gone = "boolean",
 }
 
 ---@class spraay.sandbox.Options

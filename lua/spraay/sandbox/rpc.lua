@@ -81,6 +81,7 @@ function methods.eth_call(chain, view, params)
   local call = params[1]
   if type(call) ~= "table" then fail(-32602, "missing call") end
   local block = resolve_block(chain, view, params[2])
+  if params[2] == "latest" then block = block - (view.stale or 0) // chain.rail.block_seconds end
   local data = call.data or call.input
   if type(data) ~= "string" then fail(-32602, "missing data") end
   if type(call.to) ~= "string" or call.to:lower() ~= chain.rail.asset:lower() then
@@ -183,7 +184,8 @@ end
 
 --- Answer a request body: one call or a batch.
 ---@param chain table
----@param view table    what faults change: lag (seconds), lie ("unused", "used", "invert"), chain_id
+---@param view table    what faults change: lag (seconds), stale (seconds that the state of "latest" lags
+---                      behind its block), lie ("unused", "used", "invert"), chain_id
 ---@param body any      decoded JSON
 ---@return table
 function rpc.answer(chain, view, body)

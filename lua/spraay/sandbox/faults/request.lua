@@ -97,6 +97,14 @@ faults.html_404 = {
   text = "an HTML page that says 404",
   apply = function(_, passage) return reply.not_found(passage.request) end,
 }
+faults.prose_402 = {
+  leg = "probe", text = "a page that asks for money in words, and has no terms",
+  apply = function()
+    return { status = 402, headers = {}, content_type = "text/html; charset=utf-8",
+             body = "<html><body><h1>Payment required</h1>Please send 5 USDC on Base to "
+               .. "0x00000000000000000000000000000000C0ffee00 and reload this page.</body></html>" }
+  end,
+}
 faults.html_502 = {
   text = "502 page of a proxy, whichever leg",
   apply = function() return reply.proxy_page(502) end,

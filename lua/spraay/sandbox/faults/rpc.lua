@@ -20,6 +20,11 @@ faults.rpc_lagging = {
   text = "the RPC's newest block is an hour old", options = { seconds = 3600 },
   apply = function(self, view) view.lag = math.floor(self:option "seconds") end,
 }
+faults.rpc_split = {
+  text = "blocks are of now, but whoever asks for the state of \"latest\" meets a node an hour behind",
+  options = { seconds = 3600 },
+  apply = function(self, view) view.stale = math.floor(self:option "seconds") end,
+}
 faults.rpc_lying = {
   text = "the RPC says of every authorization that it is unused (or \"used\", or \"invert\")",
   options = { lie = "unused" },

@@ -67,6 +67,27 @@ faults.ten_year_window = {
     each(terms, function(term) term.maxTimeoutSeconds = self:option "seconds" end)
   end,
 }
+-- A copy of the first entry at a tenth of its price, put before it.
+local function decoy(terms, change)
+  local copy = {}
+  for name, value in pairs(terms[1]) do copy[name] = value end
+  copy.amount = ("%d"):format(tonumber(copy.amount) // 10)
+  change(copy)
+  table.insert(terms, 1, copy)
+end
+
+faults.decoy_network = {
+  text = "a cheaper offer on another chain stands first", options = { network = "eip155:1" },
+  apply = function(self, _, terms)
+    decoy(terms, function(term) term.network, term.v1 = self:option "network", "ethereum" end)
+  end,
+}
+faults.decoy_asset = {
+  text = "a cheaper offer in another token stands first",
+  apply = function(_, _, terms)
+    decoy(terms, function(term) term.asset = "0x000000000000000000000000000000000000dEaD" end)
+  end,
+}
 faults.changed_payto = {
   text = "another receiver than before", options = { pay_to = "0x00000000000000000000000000000000C0ffee00" },
   apply = function(self, _, terms)

@@ -1,0 +1,187 @@
+-- Negative controls: `lua5.4 spec/battery/mutants.lua [--only NAME] [--keep]`. Bugs are put into a copy of
+-- the sources, one at a time, and the battery must find every one of them, by what it is meant to be found
+-- by. A battery that passes a bad client says nothing about a good one.
+--
+-- A mutation is exact text; text that is not found is an error, so that the list follows the code.
+-- SPDX-License-Identifier: MIT
+local process = require "spec.battery.process"
+
+local MUTANTS = {
+  {
+    name = "adoption off (on disk)", file = "src/ledger/store.c",
+    old = "    err = claim_equal(s, j);\n", new = "    err = SPRAAY_MISSING;\n",
+    only = "feigned/reset; a process a try", sign = "settled %d+ times",
+  },
+  {
+    name = "adoption off (in memory)", file = "src/ledger/memory.c",
+    old = "        if (!spraay_rules_adoptable(p) || !spraay_rules_held(p, op->now)) continue;\n",
+    new = "        continue;\n", only = "feigned/reset; memory", sign = "settled %d+ times",
+  },
+  {
+    name = "epoch raised on void", file = "src/ledger/rules.c",
+    old = "        p->voided = true;\n        p->sends = 0;\n        break;\n",
+    new = "        p->voided = true;\n        p->sends = 0;\n        p->epoch++;\n        p->fixed = false;\n"
+      .. "        break;\n",
+    only = "proof/rpc_lying after settle_then_timeout", sign = "settled %d+ times",
+  },
+  {
+    name = "state read at latest from a lagging node", file = "src/client/proof.c",
+    old = [["\"0x%" PRIx64 "\"]",
+                             to, hex, p->block);]],
+    new = [["\"latest\"]", to, hex);]],
+    only = "proof/rpc_split after settle_then_timeout", sign = "is void, and was settled",
+  },
+  {
+    name = "void before the validity is over", file = "src/client/proof.c",
+    old = "if (!used && p->block_time_s >= deadline) return", new = "if (!used) return",
+    only = "proof/asked too early", sign = "is void, and was settled",
+  },
+  {
+    name = "occurrence counted on error", file = "src/ledger/store.c",
+    old = "    return r->p->claimed || (r->p->state",
+    new = "    return r->p->claimed || r->p->state == SPRAAY_STATE_UNKNOWN ||\n"
+      .. "           r->p->state == SPRAAY_STATE_PAID_LOST ||\n"
+      .. "           (r->p->state",
+    only = "deleted/its answers lost; run =", sign = "settled %d+ times",
+  },
+  {
+    name = "journal after send", file = "src/client/flight_ledger.c",
+    old = "    if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;\n",
+    new = "    if (err == SPRAAY_OK) post(f, p, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SIGN });\n",
+    only = "disk/the sync of the signature stalls", sign = "left before its record",
+  },
+  {
+    name = "records not synced", file = "src/ledger/store.c",
+    old = "static spraay_err begin(spraay_store *s, bool survive)\n{\n",
+    new = "static spraay_err begin(spraay_store *s, bool survive)\n{\n    survive = false;\n",
+    only = "disk/synced before it leaves", sign = "before the paid request",
+  },
+  {
+    name = "reservation forgotten", file = "src/ledger/budget.c",
+    old = "    return p->reserved || spraay_state_is_open(p->state) || spraay_budget_is_spent(p->state);\n",
+    new = "    return spraay_budget_is_spent(p->state);\n",
+    only = "caps/8 processes", sign = "the cap admits",
+  },
+  {
+    name = "the dead keep what they held", file = "src/ledger/store.c",
+    old = "    if (err == SPRAAY_OK) err = bury_the_dead(s);\n", new = "",
+    only = "kill_each/chat, answers kept", sign = "not delivered",
+  },
+  {
+    name = "a client that refuses everything", file = "src/ledger/budget.c",
+    old = "    spraay_err err = judge(SPRAAY_CAP_BUDGET, caps->budget, s->budget, r.share, why);\n",
+    new = "    spraay_err err = judge(SPRAAY_CAP_BUDGET, 0, 1, 1, why);\n    (void)caps, (void)s;\n",
+    only = "feigned/clean", sign = "though nothing went wrong",
+  },
+}
+
+-- Of money-rules for the other rail; there is nothing yet that it could be put into.
+local NOT_APPLICABLE = { "Solana proof by the payer's own signature" }
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local text = pipe:read "*a"
+  local ok = pipe:close()
+  return text, ok == true
+end
+
+local function read_arguments(words)
+  local given = {}
+  for i, word in ipairs(words) do
+    if word == "--only" then given.only = words[i + 1] elseif word == "--keep" then given.keep = true end
+  end
+  return given
+end
+
+local given = read_arguments(arg)
+local build = os.getenv "SPRAAY_SPEC_BUILD" or "build"
+local folder = os.tmpname()
+os.remove(folder)
+folder = folder .. ".mutants"
+
+-- The tree, and what was built of it, so that one changed file is all there is to compile.
+local function copy()
+  local to = quoted(folder)
+  local text, ok = output_of(("mkdir -p %s/build/spec && cp -a Makefile .ci src lua spec %s/ && for d in obj obj-5.4 "
+    .. "lua5.4 spec/battery; do if [ -d %s/$d ]; then cp -a %s/$d %s/build/$d; fi; done")
+    :format(to, to, quoted(build), quoted(build), to))
+  if not ok then error(text, 0) end
+end
+
+local function make()
+  local text, ok = output_of(("make -s -C %s LUA_VERSION=5.4 BUILD=build CFLAGS='-O1 -Wno-error' module")
+    :format(quoted(folder)))
+  return ok, text
+end
+
+local function run(only)
+  return output_of(("cd %s && SPRAAY_SPEC_BUILD=build SPRAAY_SANDBOX_CPATH='%s/build/lua5.4/?.so;;' LUA_PATH='%s' "
+    .. "LUA_CPATH='%s/build/lua5.4/?.so;;' lua5.4 spec/battery/run.lua --short --show 1000 --seed 1 --only %s")
+    :format(quoted(folder), folder, ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;;"):gsub("%%s", folder), folder,
+            quoted(only)))
+end
+
+-- How often a violation of the kind that is meant was found.
+local function count(text, sign)
+  local n = 0
+  for line in text:gmatch "[^\n]+" do
+    if line:find "^ +!" and line:find(sign) then n = n + 1 end
+  end
+  return n
+end
+
+-- Is it caught? Else why not.
+local function try(mutant)
+  local path = folder .. "/" .. mutant.file
+  local text = assert(process.slurp(path), path .. " is missing")
+  local at, last = text:find(mutant.old, 1, true)
+  if not at then return nil, mutant.file .. " has no such text any more: " .. mutant.old end
+  if text:find(mutant.old, last + 1, true) then return nil, mutant.file .. " has that text twice: " .. mutant.old end
+  process.spill(path, text:sub(1, at - 1) .. mutant.new .. text:sub(last + 1))
+  local built, why = make()
+  local found, output = 0, why
+  if built then
+    output = run(mutant.only)
+    found = count(output, mutant.sign)
+  end
+  process.spill(path, text)
+  if not built then return nil, "it does not build: " .. why:sub(-600) end
+  if found == 0 then return nil, ("not caught by %s:\n%s"):format(mutant.only, output:sub(-2000)) end
+  return found
+end
+
+copy()
+-- The good client first: what is said of the bad ones means nothing if the same trials fail for it.
+local built, why = make()
+if not built then error("the copy does not build: " .. why, 0) end
+local passed, failed, judged = 0, 0, {}
+for _, mutant in ipairs(MUTANTS) do
+  if judged[mutant.only] == nil and (not given.only or mutant.name:find(given.only, 1, true)) then
+    local text, fine = run(mutant.only)
+    judged[mutant.only] = fine or text
+  end
+end
+print(("%-44s %-42s %s"):format("negative control", "scenario", "violations"))
+for _, mutant in ipairs(MUTANTS) do
+  if not given.only or mutant.name:find(given.only, 1, true) then
+    local found, trouble
+    if judged[mutant.only] ~= true then
+      trouble = "the good client fails these trials too:\n" .. judged[mutant.only]:sub(-2000)
+    else
+      found, trouble = try(mutant)
+    end
+    print(("%-44s %-42s %s"):format(mutant.name, mutant.only, found or "NOT CAUGHT"))
+    if found then
+      passed = passed + 1
+    else
+      failed = failed + 1
+      print("      ! " .. trouble)
+    end
+  end
+end
+for _, name in ipairs(NOT_APPLICABLE) do print(("%-44s %s"):format(name, "not applicable: one rail")) end
+if not given.keep then os.execute("rm -rf " .. quoted(folder)) end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0 and passed > 0 and 0 or 1)

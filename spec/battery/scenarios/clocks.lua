@@ -1,0 +1,87 @@
+--- Clocks that are wrong, jump, or pass midnight: no hole in a cap, no signature for years, and a clock that
+--- cannot be trusted is told by name.
+-- SPDX-License-Identifier: MIT
+local calls = require "spec.battery.calls"
+
+local clocks = { title = "clocks" }
+
+local DAY = 86400
+
+local function some(from, to)
+  local list = {}
+  for i = from, to do list[#list + 1] = calls.new("chat", "hour " .. i) end
+  return list
+end
+
+-- A little wrong: the windows of both clocks still overlap.
+local function slightly(seconds)
+  return function(t)
+    local plan = t:plan(some(1, 2), { tries = 3 })
+    t:learn(plan)
+    t:skew(seconds)
+    t:run(plan, { shim = { CLOCK = t.clock } })
+    t:weigh(plan, { must = "deliver" })
+    t:skew(0)
+    t:audit(plan)
+  end
+end
+
+-- So wrong that nothing is signed by it; it is named, and put right.
+local function badly(seconds)
+  return function(t)
+    local plan = t:plan(some(1, 2), { tries = 3 })
+    t:learn(plan)
+    t:skew(seconds)
+    local first = t:run(plan, { shim = { CLOCK = t.clock } })
+    if #t.box:ledger().presented > 0 then t:wrong("signed by a clock that is %d s wrong", seconds) end
+    for _, line in ipairs(first.lines) do
+      if not (line.message or ""):find "clock" then t:wrong("the clock is not named: %s", tostring(line.message)) end
+    end
+    t:skew(0)
+    t:run(plan)
+    t:weigh(plan, { must = "deliver" })
+    t:audit(plan)
+  end
+end
+
+-- The cap of a day, and wall clocks everywhere that jump by one, forth and back: three calls stay three calls.
+local function jumps(t)
+  local all = some(1, 12)
+  local whole = t:plan(all)
+  t:learn(whole)
+  local plan = t:plan(some(1, 3), { open = { per_day = "0.09" } })
+  for i, seconds in ipairs{ 0, DAY + 60, -DAY - 60, 2 * DAY } do
+    t:skew(seconds)
+    t.box:clock(seconds)
+    t:run(t.but(plan, { calls = some(3 * i - 2, 3 * i) }), { shim = { CLOCK = t.clock } })
+  end
+  t:skew(0)
+  t.box:clock(0)
+  local count = t.box:ledger().count
+  if count ~= 3 then t:wrong("%d were paid, the day admits 3", count) end
+  t:weigh(whole, { cap = 90000 })
+  t:audit(whole)
+end
+
+-- A day that has really passed admits as many again.
+local function passes(t)
+  local whole = t:plan(some(1, 6))
+  t:learn(whole)
+  local plan = t:plan(some(1, 3), { open = { per_day = "0.09" } })
+  t:pass(0)
+  t:run(plan, { shim = { CLOCK = t.clock } })
+  t:pass(DAY + 120)
+  t:run(t.but(plan, { calls = some(4, 6) }), { shim = { CLOCK = t.clock } })
+  t:weigh(whole, { must = "deliver" })
+  t:audit(whole)
+end
+
+function clocks.trials()
+  return {
+    { row = "two minutes ahead", run = slightly(120) }, { row = "twenty seconds behind", run = slightly(-20) },
+    { row = "ten minutes ahead", run = badly(600) }, { row = "ten minutes behind", run = badly(-600) },
+    { row = "jumps of a day", run = jumps }, { row = "a day passes", run = passes },
+  }
+end
+
+return clocks
