@@ -5,7 +5,10 @@ self = false
 
 files["spec"] = { std = "min+busted" }
 files["spec/sandbox"] = { std = "lua54+busted" }
+files["spec/battery"] = { std = "lua54" }
 files["lua/spraay/sandbox"] = { std = "lua54" }
 files["examples"] = { std = "lua54" }
+files["examples/openresty"] = { std = "ngx_lua" }
 files["lua/spraay/drivers/ngx.lua"] = { std = "ngx_lua" }
+files["lua/spraay/transports/cosocket.lua"] = { std = "ngx_lua" }
 files["**/*.rockspec"] = { std = "rockspec" }

@@ -123,6 +123,18 @@ spec: build
 	SPRAAY_STATE_DIR=$$state SPRAAY_SPEC_BUILD=$(BUILD) \
 	    SPRAAY_SANDBOX_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' $(IN_TREE) $(LUA) spec/run.lua $(FILES)
 
+# The hosts that are programs of their own, such as nginx, alone; `make test` runs these too.
+hosts:
+	@.ci/setup test
+	@for v in 5.4 jit; do $(MAKE) -s LUA_VERSION=$$v module || exit 1; done
+	@SPECS=spec/nginx .ci/test $(BUILD) "" 5.4
+
+# The specs of the hosts, under every Lua and in every loop: one row each.
+matrix:
+	@.ci/setup test
+	@for v in $(TEST_LUAS); do $(MAKE) -s LUA_VERSION=$$v module || exit 1; done
+	@.ci/matrix $(BUILD) $(TEST_LUAS)
+
 bench: setup build
 	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done
 
@@ -166,6 +178,31 @@ run-fuzzers: $(FUZZERS)
 	        { cat $$f.log; exit 1; }; \
 	    sed -n "s|^stat::number_of_executed_units: *|$$f, $(FUZZ_SECONDS) s, inputs: |p" $$f.log; done
 
+# Scripts against faults, kills and bad disks, judged by the sandbox's books: see
+# spec/battery/README.md. SEED=N repeats a run; `crash` is ten thousand random kills.
+SHIM    = $(BUILD)/spec/battery/shim.so
+SEED   ?=
+BATTERY = SPRAAY_SPEC_BUILD=$(BUILD) SPRAAY_SANDBOX_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' \
+          LUA_PATH='$(CURDIR)/?.lua;$(TREE_PATH)' LUA_CPATH='$(abspath $(BUILD))/lua5.4/?.so;;' lua5.4
+
+$(SHIM): spec/battery/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_XOPEN_SOURCE=700 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
+	@chmod -x $@
+
+c-specs: $(SHIM)
+
+battery:
+	@.ci/setup test
+	@$(MAKE) -s LUA_VERSION=5.4 module $(SHIM)
+	@$(BATTERY) spec/battery/run.lua --full $(if $(SEED),--seed $(SEED))
+	@$(BATTERY) spec/battery/mutants.lua
+
+crash:
+	@.ci/setup test
+	@$(MAKE) -s LUA_VERSION=5.4 module $(SHIM)
+	@$(BATTERY) spec/battery/run.lua --only kill_random --kills 10000 $(if $(SEED),--seed $(SEED))
+
 # ---- Install ------------------------------------------------------------------
 
 SHARE = $(PREFIX)/share/$(LUA_DIR)
@@ -188,6 +225,6 @@ rockspec:
 clean:
 	rm -rf $(BUILD) out
 
-.PHONY: all always module build setup demo test c-specs spec bench lint sanitize valgrind fuzz run-fuzzers \
-        install uninstall rockspec clean
+.PHONY: all always module build setup demo test c-specs spec matrix hosts bench lint sanitize valgrind fuzz run-fuzzers \
+        battery crash install uninstall rockspec clean
 .DELETE_ON_ERROR:

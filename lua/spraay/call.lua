@@ -153,7 +153,8 @@ function call.advance(handle, client, request)
   if current then current.call = handle end
   local state
   while true do
-    local why = wait.until_ { poll = function() return handle:state() ~= "running" end, finishing = true }
+    local why = wait.until_ { poll = function() return handle:state() ~= "running" end, finishing = true,
+      closes = handle }   -- then an equal call may continue it
     if why == "cancelled" or (current and current.cancelled) then
       if current then current.call = outer end
       return cancelled(handle, client, request)
@@ -217,13 +218,15 @@ function call.feed(handle, status, headers, body)
   if not fed then return handle:lost("the answer cannot be read: " .. tostring(reason)) end
 end
 
--- Carry one request of an external call over the caller's transport.
-local function carry(handle, transport)
+-- Carry one request of an external call over the caller's transport, which has until the moment `by`.
+-- `fresh` says that a payment must not travel on a connection that was kept: it cannot be presented again.
+local function carry(handle, transport, by, class)
   local request = handle:request()
   local headers = {}
   for _, line in ipairs(request.headers) do headers[line[1]] = line[2] end
   local ok, response, why = task.pcall(transport,
-    { method = request.method, url = request.url, headers = headers, body = request.body })
+    { method = request.method, url = request.url, headers = headers, body = request.body,
+      timeout = math.max(0.001, by - engine.now()), fresh = request.paid and class ~= "repeat" or nil })
   if not ok then return handle:lost("the transport failed" .. because(response)) end
   if type(response) ~= "table" then return handle:lost("the transport gave no response" .. because(why)) end
   return call.feed(handle, response.status, response.headers, response.body)
@@ -298,6 +301,7 @@ function call.start(client, request, external)
   end
   local handle, wallet_err = call.core_client(client)
   if not handle then return errors.fail(wallet_err) end
+  scheduler.bury()
   local paid = request.class ~= "free" and request.pay ~= false
   -- Without a key a route known to cost money need not be asked; with an API key it may cost nothing.
   if paid and wallet_err and request.price and not client.config.api_key then
@@ -371,6 +375,7 @@ function call.perform(client, request)
   if not ok then return nil, message, err end
 
   local transport = client.config.transport
+  local by = engine.now() + (opts.total_ms or client.config.core.total_ms) / 1000
   local handle, start_message, started = call.start(client, request, transport ~= nil)
   if not handle then return nil, start_message, started end
   local wallet_err = started
@@ -378,7 +383,7 @@ function call.perform(client, request)
   repeat
     state, message, err = call.advance(handle, client, request)
     if not state then return nil, message, err end
-    if state == "send" then carry(handle, transport) end
+    if state == "send" then carry(handle, transport, by, request.class) end
   until state == "done"
 
   if paid then call.used(client) end

@@ -11,12 +11,38 @@ compat.pack = table.pack or function(...)
   return { n = select("#", ...), ... }
 end
 
+local jit = type(rawget(_G, "jit")) == "table"
+
 --- Does pcall let a yield through? (everywhere but PUC 5.1)
-compat.pcall_yields = (function()
+-- LuaJIT is not tried: inside nginx a coroutine that runs while this file is required could not yield.
+compat.pcall_yields = jit or (function()
   local co = coroutine.create(function() return pcall(coroutine.yield, true) end)
   local ok, yielded = coroutine.resume(co)
   return ok and yielded == true
 end)()
+
+-- C functions through which a yield passes on 5.2 and LuaJIT; on PUC 5.1 there is none.
+local passes = _VERSION == "Lua 5.2" and { [pcall] = true, [xpcall] = true, [dofile] = true }
+  or jit and { [pcall] = true, [xpcall] = true } or {}
+local ASKED = jit and "Sf" or "Snf"
+
+--- May the running coroutine yield? A C function in between stops it: table.sort, string.gsub, require, and
+-- on PUC 5.1 pcall too and whatever for-in calls. (There, metamethods that wait are not recognised.) nginx takes
+-- isyieldable away from LuaJIT.
+compat.yieldable = coroutine.isyieldable or function()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, ASKED)
+    if not info then return true end
+    if info.what == "C" and not passes[info.func] then return false end
+    if info.name == "(for generator)" and not passes[pcall] then return false end
+    level = level + 1
+  end
+end
+
+--- Can a coroutine that waits be gone, or be running? From Lua 5.4 on whoever holds it may kill it; on PUC 5.1 the
+-- yield may have raised an error.
+compat.waits_break = coroutine.close ~= nil or not compat.pcall_yields
 
 local tointeger = math.tointeger
 

@@ -16,6 +16,8 @@ local wait = require "spraay.wait"
 local wallet = require "spraay.wallet"
 local x402 = require "spraay.x402"
 
+if type(rawget(_G, "ngx")) == "table" then require "spraay.drivers.ngx" end   -- tasks are its light threads
+
 return {
   version = require "spraay.version",
 

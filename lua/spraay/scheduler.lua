@@ -6,9 +6,13 @@
 --   poll   a function that says when the engine has brought what was awaited,
 --   on     a list it is entered in; whoever owns the list wakes it,
 --   at     a moment of the monotonic clock.
+-- With `closes`, something that has a close(): that is called when nobody is left who could be resumed.
 -- Tasks are resumed only from the top of a turn, never from inside engine:step, so C frames never
 -- lie between a task and its scheduler. Coroutines that are not ours are never yielded into: a
 -- call made inside one blocks.
+--
+-- Where a host has threads of its own that only it may resume (nginx: drivers/ngx.lua), a task is one of
+-- those: the host starts it, parks it where it would yield, and unparks it where it would be resumed.
 local compat = require "spraay.compat"
 local engine = require "spraay.engine"
 
@@ -30,6 +34,12 @@ local polled = {}                       -- tasks with a poll function
 local timers = {}                       -- binary heap of { at, task, token }
 local live = 0                          -- tasks that have not ended, but for those in the background
 local running                           -- the task being resumed, if any
+
+--- Set by such a host: a function that returns, where code may wait here and now,
+-- { start = function(task, body), park = function(task), unpark = function(task),
+--   mine = function(task): is this code in the thread that the task was started in?,
+--   lost = function(task): was the thread that is parked here killed? }
+scheduler.host = nil
 
 -- ---- timers ------------------------------------------------------------------
 
@@ -77,14 +87,28 @@ local function unpoll(task)
   task.poll_index, task.poll = nil, nil
 end
 
+-- Called when something became due earlier than it was: see scheduler.bell.
+local bells = {}
+
+local function ring()
+  for i = 1, #bells do bells[i]() end
+end
+
+--- Have a function called whenever scheduler.due() may have become less. It must not wait.
+function scheduler.bell(fn)
+  bells[#bells + 1] = fn
+end
+
 --- End the wait of a task with "ready", "timeout" or "cancelled". Ignored when it waits no more.
 function scheduler.wake(task, why)
   if not task.token then return end
   task.token = nil
   unpoll(task)
   task.why = why or "ready"
+  if task.host then return task.host.unpark(task) end
   ready.last = ready.last + 1
   ready[ready.last] = task
+  ring()
 end
 
 --- Wake every task entered in a list, and empty the list.
@@ -98,20 +122,26 @@ end
 
 --- Suspend the current task until it is woken. Returns why it was.
 function scheduler.suspend(task, wait)
+  if task.token then unpoll(task) end   -- PUC 5.1 raised an error in place of its last yield
   task.token = {}
   if wait.on then wait.on[#wait.on + 1] = { task = task, token = task.token } end
   if wait.poll and not wait.on then
     polled[#polled + 1] = task
-    task.poll_index, task.poll = #polled, wait.poll
+    task.poll_index, task.poll, task.closes = #polled, wait.poll, wait.closes
   end
   if wait.at then timer_push { at = wait.at, task = task, token = task.token } end
-  return coroutine.yield(TAG)
+  ring()
+  if not task.host then return coroutine.yield(TAG) end
+  task.host.park(task)
+  return task.why
 end
 
 --- The task this code runs in, or nil: in the main program, or in a coroutine of somebody else.
 function scheduler.current()
   local co = coroutine.running()
-  return co and tasks[co] or nil
+  local task = co and tasks[co] or nil
+  if task and task.host and not task.host.mine(task) then return nil end   -- nginx uses a thread again
+  return task
 end
 
 --- The task being resumed, even when asked from a foreign coroutine nested inside it.
@@ -126,12 +156,42 @@ end
 
 -- ---- tasks ----------------------------------------------------------------------
 
+local function finish(task, results)
+  task.finished = true
+  if not task.background then live = live - 1 end
+  if results[1] then
+    task.results = pack(unpack(results, 2, results.n))
+  else
+    task.thrown = { value = results[2], traceback = task.traceback or debug.traceback(task.co) }
+  end
+  tasks[task.co] = nil
+  if task.ended then task.ended(task) end
+  scheduler.wake_all(task.waiters)
+end
+
+-- A task in a thread of the host.
+local function start_thread(task, fn, args)
+  task.host.start(task, function()
+    task.co = coroutine.running()
+    tasks[task.co] = task
+    finish(task, pack(xpcall(function() return fn(unpack(args, 1, args.n)) end, function(value)
+      task.traceback = debug.traceback("", 2)
+      return value
+    end)))
+  end)
+end
+
 --- Make a task of a function; it starts at the next turn. `ended` is called when it has.
 function scheduler.add(task, fn, args, ended)
-  task.co = coroutine.create(function() return fn(unpack(args, 1, args.n)) end)
   task.ended, task.waiters = ended, {}
-  tasks[task.co] = task
   if not task.background then live = live + 1 end
+  task.host = scheduler.host and scheduler.host()
+  if task.host then
+    start_thread(task, fn, args)
+    return task
+  end
+  task.co = coroutine.create(function() return fn(unpack(args, 1, args.n)) end)
+  tasks[task.co] = task
   task.token = {}
   scheduler.wake(task, "ready")
   return task
@@ -143,29 +203,26 @@ function scheduler.adopt(co, task)
   tasks[co] = task
 end
 
-local function finish(task, results)
-  task.finished = true
-  if not task.background then live = live - 1 end
-  if results[1] then
-    task.results = pack(unpack(results, 2, results.n))
-  else
-    task.thrown = { value = results[2], traceback = debug.traceback(task.co) }
-  end
-  tasks[task.co] = nil
-  if task.ended then task.ended(task) end
-  scheduler.wake_all(task.waiters)
-end
+--- Set by a host whose own functions yield from tasks: a function(task, results of coroutine.resume) that returns
+-- true when it took the wait over, and ends it with scheduler.wake once task.answer holds what to resume with.
+scheduler.foreign = nil
 
 local function resume(task)
-  local outer = running
-  running = task
-  local results = pack(coroutine.resume(task.co, task.why))
+  local outer, answer = running, task.answer
+  running, task.answer = task, nil
+  local results
+  if answer then
+    results = pack(coroutine.resume(task.co, unpack(answer, 1, answer.n)))
+  else
+    results = pack(coroutine.resume(task.co, task.why))
+  end
   running = outer
   if coroutine.status(task.co) == "dead" then
     finish(task, results)
+    if live == 0 then ring() end   -- a loop need not watch for us any more
   elseif results[2] ~= TAG then   -- the script yielded by itself: let the others have their turn
     task.token = {}
-    scheduler.wake(task, nil)
+    if not (scheduler.foreign and scheduler.foreign(task, results)) then scheduler.wake(task, nil) end
   end
 end
 
@@ -174,7 +231,10 @@ end
 local function check_polled()
   for i = #polled, 1, -1 do   -- downwards: waking moves the last one into the gap
     local task = polled[i]
-    if task and task.poll() then scheduler.wake(task, "ready") end
+    -- In this order: what the function knew lay on the stack of the thread.
+    if task and ((task.host and task.host.lost and task.host.lost(task)) or task.poll()) then
+      scheduler.wake(task, "ready")
+    end
   end
 end
 
@@ -186,19 +246,60 @@ local function fire_timers(now)
   end
 end
 
---- Let the engine move for at most `seconds`, then see who is ready. Resumes nobody.
+--- Let the engine move for at most `seconds`, then see who is ready. Resumes nobody. Returns how many
+-- transfers finished.
 function scheduler.step(seconds)
   local at = next_timer()
   if at then seconds = math.min(seconds, at - engine.now()) end
   seconds = math.max(0, math.min(seconds, LONGEST_STEP))
-  assert(engine.get():step(math.ceil(seconds * 1000)))
+  local finished = assert(engine.get():step(math.ceil(seconds * 1000)))
   check_polled()
   fire_timers(engine.now())
+  return finished
+end
+
+--- Does anybody wait for the engine, and until when does the first of those wait who wait for a moment?
+function scheduler.waiting()
+  return #polled > 0, next_timer()
+end
+
+--- Find the waits in calls that nobody is in any more, and end them: the coroutine was killed by whoever held it,
+-- or it goes on although it waits, because PUC 5.1 raised an error in place of the yield. Such a call is let go at
+-- once, so that an equal one made now goes on with its purchase.
+function scheduler.bury()
+  if not compat.waits_break then return end
+  local current, here = scheduler.current(), coroutine.running()
+  for i = #polled, 1, -1 do
+    local task = polled[i]
+    local held = task.held
+    local co = task.co
+    if held then co = held.co end
+    if held and co and (coroutine.status(co) == "dead" or co == here) then
+      if held.what and held.what.closes then held.what.closes:close() end
+      scheduler.wake(task, "ready")
+    elseif not held and task == current then
+      task.token = nil
+      unpoll(task)
+      if task.call then task.call:close() end
+      task.call = nil
+    elseif not held and co and coroutine.status(co) == "dead" then
+      task.token = nil
+      unpoll(task)
+      finish(task, { false, "its coroutine was closed", n = 2 })
+    end
+  end
 end
 
 --- Is there anything that could ever become ready by itself?
 function scheduler.idle()
   return ready.first > ready.last and #polled == 0 and not next_timer()
+end
+
+--- Seconds until something is due that no descriptor tells of, or nil.
+function scheduler.due()
+  if ready.first <= ready.last then return 0 end
+  local at = next_timer()
+  return at and math.max(0, at - engine.now())
 end
 
 --- One turn: move the engine (waiting at most `seconds` when nobody is ready) and resume
@@ -213,6 +314,13 @@ function scheduler.turn(seconds, stop_at)
     ready.first = ready.first + 1
     if not task.finished then resume(task) end
   end
+end
+
+--- One turn that waits for nothing, for the loop of a host. Inside a task nobody is resumed: it could bury
+-- the very task that is waited for.
+function scheduler.move()
+  if running then return scheduler.step(0) end
+  scheduler.turn(0)
 end
 
 return scheduler

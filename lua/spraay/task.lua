@@ -7,6 +7,7 @@
 local compat = require "spraay.compat"
 local engine = require "spraay.engine"
 local errors = require "spraay.errors"
+local log = require "spraay.log"
 local money = require "spraay.money"
 local scheduler = require "spraay.scheduler"
 local step = require "spraay.step"
@@ -46,6 +47,34 @@ local function starter()
   return current
 end
 
+-- Has a payment left in the call that a task is in, and of how much, if that is known?
+local function has_left(self)
+  if not (self.call and self.call:committed()) then return false end
+  return true, (self.call:terms() or {}).atomic
+end
+
+-- A task ended in the middle of a call: whoever held its coroutine killed it, say. What became of the money is
+-- noted, and the call let go, so that an equal one has its answer.
+local function let_go(self)
+  local call = self.call
+  self.call = nil
+  if call:state() == "done" then
+    local raw = call:result()
+    local payment = raw.ok and raw.payment or raw
+    self.left_open = raw.paid == "maybe" or payment.status == "unconfirmed"
+    if self.left_open then
+      self.open_atomic = payment.atomic
+    elseif raw.paid == "yes" or payment.status == "settled" then
+      self.paid_atomic = money.add(self.paid_atomic, payment.atomic)
+    end
+    self.answered = raw.ok and payment.status ~= "free"
+  else
+    self.left_open = call:committed()
+    self.open_atomic = self.left_open and (call:terms() or {}).atomic or nil
+  end
+  call:close()
+end
+
 local function spawn(scope, fn, args)
   local parent = starter()
   local self = setmetatable({ scope = scope, parent = parent, background = parent and parent.background }, Task)
@@ -54,7 +83,8 @@ local function spawn(scope, fn, args)
     scope.live = scope.live + 1
     scope.members[self] = true
   end
-  return scheduler.add(self, fn, args, function()
+  scheduler.add(self, fn, args, function()
+    if self.call then let_go(self) end
     if scope then
       scope.live = scope.live - 1
       if self.thrown == nil or self.observed then scope.members[self] = nil end
@@ -62,6 +92,8 @@ local function spawn(scope, fn, args)
     end
     if self.bell then scheduler.wake_all(self.bell) end
   end)
+  wait.started()
+  return self
 end
 
 --- Start a function as a task; it runs whenever its starter waits. Returns the task.
@@ -93,10 +125,7 @@ end
 -- What a task has under way: has a payment left, and how much is known of its amount?
 local function under_way(self)
   if self.finished then return false end
-  local committed, atomic = false, nil
-  if self.call and self.call:committed() then
-    committed, atomic = true, (self.call:terms() or {}).atomic
-  end
+  local committed, atomic = has_left(self)
   for _, child in ipairs(self.children or {}) do
     local also, more = under_way(child)
     if also then committed, atomic = true, money.add(atomic, more) end
@@ -130,7 +159,9 @@ local function thrown_error(self)
   return errors.new(paid_fields(self, {
     kind = "usage", code = "thrown", thrown = value, traceback = self.thrown.traceback,
     message = "a task ended with an error: " .. tostring(value),
-  }))
+    hint = (self.left_open or self.answered)
+      and "Make the same call again: it continues the purchase instead of paying anew" or nil,
+  }, self.left_open, self.open_atomic))
 end
 
 -- The results of a task that has ended, or nil, message, err when it threw.
@@ -447,11 +478,20 @@ function task.sleep(seconds)
 end
 
 --- Once per frame: resume what is ready, without waiting, and begin nothing after `seconds`.
--- Returns how many tasks have not ended.
+-- Returns how many tasks have not ended; nil, message, err where there are no frames: inside a task, and in the
+-- loop of a host, which moves tasks by itself.
 function task.update(seconds)
   if seconds ~= nil then check_seconds(seconds, "update", 2) end
-  local stop_at = seconds and engine.now() + seconds
-  if not scheduler.running() then scheduler.turn(0, stop_at) end
+  local loop = wait.moved_by()
+  if loop then
+    return errors.usage(("spraay.update: the loop of %s moves tasks here, there are no frames"):format(loop),
+      'Leave it out, or choose spraay.use "frame" if this loop of yours draws frames', "update")
+  end
+  if scheduler.running() then
+    return errors.usage("spraay.update: it belongs into the loop that draws frames, not into a task",
+      "Inside a task, spraay.sleep lets the others go on", "update")
+  end
+  scheduler.turn(0, seconds and engine.now() + seconds)
   return scheduler.live()
 end
 
@@ -459,7 +499,7 @@ end
 -- coroutine of its own, and what it yields is passed on.
 local function pcall_yielding(fn, ...)
   local current = scheduler.current()
-  if not current then return pcall(fn, ...) end
+  if not current or not compat.yieldable() then return pcall(fn, ...) end
   local co = coroutine.create(function(...) return fn(...) end)
   scheduler.adopt(co, current)
   local function go(ok, ...)
@@ -475,7 +515,7 @@ task.pcall = compat.pcall_yields and pcall or pcall_yielding
 -- An error in a task that nobody waited for must not vanish.
 local function report(self)
   local text = self.thrown.value
-  io.stderr:write("spraay: a task that nobody waited for ended with an error: ", tostring(text), "\n")
+  log.problem("a task that nobody waited for ended with an error: " .. tostring(text))
 end
 
 --- Run fn(...) and every task spawned inside to their ends; returns fn's results. When fn throws,

@@ -177,6 +177,8 @@ function Job:save(path) end
 ---@field url string
 ---@field headers table<string, string>
 ---@field body string
+---@field timeout number  seconds that are left for it
+---@field fresh boolean?  a payment that cannot be presented twice: no connection that was kept may carry it
 
 ---@class spraay.HttpResponse  what a transport gives back, in lua-resty-http's shape
 ---@field status integer
@@ -826,9 +828,12 @@ function spraay.within(seconds, fn, ...) end
 ---@return spraay.Error? err
 function spraay.sleep(seconds) end
 
---- Once per frame.
+--- Once per frame, in a loop of your own that draws them: resumes what is ready and waits for nothing. Inside a
+--- task, and where the loop of a host moves tasks, it is an error.
 ---@param seconds? number  begin nothing after so long
----@return integer live  tasks that have not ended
+---@return integer? live  tasks that have not ended
+---@return string? message
+---@return spraay.Error? err
 function spraay.update(seconds) end
 
 --- pcall that may be used around calls on every Lua.
@@ -838,10 +843,22 @@ function spraay.update(seconds) end
 ---@return any ...
 function spraay.pcall(fn, ...) end
 
----@param driver "own"|"block"
+--- How calls wait.
+---@alias spraay.Driver
+---| "auto"     # tasks yield to whoever moves them, coroutines of cqueues and nginx to these; else block
+---| "block"    # never yield
+---| "own"      # only tasks yield, moved by whoever waits
+---| "frame"    # only tasks yield, moved by spraay.update
+---| "luv"      # only tasks yield, moved by libuv's loop; it cannot be recognised, so it must be asked for
+---| "copas"    # only tasks yield, moved by the loop of copas 4 (not tested)
+---| "cqueues"  # as "auto" in a loop of cqueues
+---| "ngx"      # as "auto" in OpenResty and nginx
+
+--- Choose how calls wait from now on. Nothing changes when it fails.
+---@param driver spraay.Driver
 ---@return true?
 ---@return string? message
----@return spraay.Error? err
+---@return spraay.Error? err  code "driver" (no such name) or "driver_missing" (its library is not installed)
 function spraay.use(driver) end
 
 --- Mark a table as a JSON array, so that {} is written as [].

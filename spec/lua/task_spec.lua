@@ -50,15 +50,17 @@ describe("a call", function()
       for i = 1, 3 do spraay.spawn(client.chat, client, "n" .. i) end
     end)
     assert.is_true(world.now - start > 3)
-    spraay.use "own"
+    spraay.use "auto"
   end)
 
   it("has no driver this version does not know", function()
     local spraay = fake.new()
-    local ok, message, err = spraay.use "luv"
+    local ok, message, err = spraay.use "tea"
     assert.is_nil(ok)
     assert.equal("usage", err.kind)
-    assert.truthy(message:find("\"own\" and \"block\"", 1, true))
+    assert.truthy(message:find('The drivers are "auto", "block", "own", "frame"', 1, true), message)
+    assert.truthy(select(2, spraay.use "lvu"):find('Did you mean "luv"?', 1, true))
+    assert.falsy(spraay.use(nil))
   end)
 end)
 

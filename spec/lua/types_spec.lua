@@ -107,6 +107,10 @@ describe("types.lua", function()
     end)
   end
 
+  it("names every driver", function()
+    assert.same(set(require "spraay.drivers".names), words "Driver")
+  end)
+
   it("describes every kind of error, and every word about a payment", function()
     assert.same(require "spraay.errors".kinds, words "ErrorKind")
     assert.same(set { "settled", "free", "restored", "unconfirmed", "credits" }, words "PaymentStatus")

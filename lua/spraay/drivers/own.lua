@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
---- Waiting inside spraay.run: the task yields to our own scheduler.
+--- Waiting inside a task: it yields to whoever resumes tasks.
+local compat = require "spraay.compat"
 local scheduler = require "spraay.scheduler"
 
 local own = { name = "own" }
 
---- Only in a coroutine that our scheduler made.
+--- Only in a coroutine that our scheduler made, and only where Lua lets it yield.
 function own.can_wait()
-  return scheduler.current() ~= nil
+  local task = scheduler.current()
+  return task ~= nil and (task.host ~= nil or compat.yieldable())
 end
 
 --- Wait for { poll=, on=, at= } (see scheduler.lua). Returns "ready", "timeout" or "cancelled".

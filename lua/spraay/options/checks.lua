@@ -4,6 +4,7 @@ local clauses = require "spraay.options.clauses"
 local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local headers = require "spraay.options.headers"
+local log = require "spraay.log"
 local money = require "spraay.money"
 local networks = require "spraay.options.networks"
 local origin = require "spraay.options.origin"
@@ -310,7 +311,7 @@ check.log = function(value, config)
   elseif type(value) == "function" then
     config.log = value
   elseif value == true or value == "stderr" then
-    config.log = function(line) io.stderr:write("spraay: ", line, "\n") end
+    config.log = log.line
   else
     return "must be a function(line), true, or \"stderr\""
   end
