@@ -24,7 +24,8 @@ end
 
 local process, url = server.start()
 local wallet = spraay.wallet.generate()
-local client = assert(spraay.open { gateway = url, wallet = wallet, per_day = "100", ledger = false, networks = { "base" } })
+local client = assert(spraay.open { gateway = url, wallet = wallet, per_day = "100", ledger = false,
+  networks = { "base" } })
 
 local count = 0
 local function pay(delay_ms)

@@ -12,10 +12,19 @@
 spraay_moment flight_moment(const spraay_flight *f);
 void flight_unlink(spraay_flight *f);
 
-/* flight_ledger.c */
+/* flight_claim.c */
 bool flight_claim(spraay_flight *f);
 bool flight_claim_anew(spraay_flight *f);
 bool flight_renew(spraay_flight *f); /* another nonce for what was lost */
+
+/* flight_ledger.c */
+/* Begin an operation that nobody waits for; begin f->op once, true when it is done; the same for an event. */
+void flight_post(spraay_flight *f, spraay_purchase *p, spraay_op op);
+bool flight_submit(spraay_flight *f, spraay_op_kind kind);
+bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err);
+/* What a ledger in trouble means to a caller, and its own words when it has some. */
+void flight_trouble(const spraay_op *op, const char **code, const char **hint);
+const char *flight_why(const spraay_flight *f, spraay_err err);
 bool flight_reserve(spraay_flight *f);
 bool flight_sign(spraay_flight *f);
 bool flight_record(spraay_flight *f);

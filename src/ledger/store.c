@@ -13,6 +13,7 @@
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 #include "ledger/schema.h"
+#include "ledger/store_private.h"
 #include "x402/words.h"
 
 #define BUSY_MS 20000 /* how long others may hold the file before it is an error */
@@ -81,7 +82,7 @@ spraay_err spraay_store_run(spraay_store *s, sqlite3_stmt *statement)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
-static spraay_err run(spraay_store *s, unsigned slot, const char *sql)
+spraay_err store_run_text(spraay_store *s, unsigned slot, const char *sql)
 {
     sqlite3_stmt *q = spraay_store_statement(s, slot, sql);
 
@@ -321,7 +322,7 @@ static spraay_err see_who_wrote(spraay_store *s)
 }
 
 /* Before money is committed on the word of what is on record. */
-static spraay_err look_through(spraay_store *s)
+spraay_err store_look_through(spraay_store *s)
 {
     spraay_err err = s->trusted ? SPRAAY_OK : spraay_store_audit(s);
 
@@ -340,7 +341,7 @@ static spraay_err begin(spraay_store *s, bool survive)
             return spraay_store_fail(s);
         s->full = survive;
     }
-    return err == SPRAAY_OK ? run(s, SPRAAY_SLOT_BEGIN, "BEGIN IMMEDIATE") : err;
+    return err == SPRAAY_OK ? store_run_text(s, SPRAAY_SLOT_BEGIN, "BEGIN IMMEDIATE") : err;
 }
 
 /* The file of that name, and no other that was put away or deleted while we waited for it. */
@@ -351,7 +352,7 @@ static spraay_err begin_in_place(spraay_store *s, bool survive)
     for (int turns = 0; turns < 3; turns++) {
         err = begin(s, survive);
         if (err != SPRAAY_OK || spraay_place_same(&s->place, s->device, s->inode)) return err;
-        (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
+        (void)store_run_text(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
         close_connection(s);
     }
     s->trouble = SPRAAY_TROUBLE_OPEN;
@@ -411,7 +412,8 @@ void spraay_store_rollback(spraay_store *s)
     spraay_ledger_trouble trouble = s->trouble;
 
     memcpy(sentence, s->sentence, sizeof sentence);
-    if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0) (void)run(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
+    if (s->db != NULL && sqlite3_get_autocommit(s->db) == 0)
+        (void)store_run_text(s, SPRAAY_SLOT_ROLLBACK, "ROLLBACK");
     s->noted = s->trusted = false; /* perhaps they went with it */
     /* A file that failed is opened anew next time: the disk may have been seen to. */
     if (trouble == SPRAAY_TROUBLE_WRITE || trouble == SPRAAY_TROUBLE_CORRUPT) close_connection(s);
@@ -421,7 +423,7 @@ void spraay_store_rollback(spraay_store *s)
 
 spraay_err spraay_store_commit(spraay_store *s)
 {
-    spraay_err err = run(s, SPRAAY_SLOT_COMMIT, "COMMIT");
+    spraay_err err = store_run_text(s, SPRAAY_SLOT_COMMIT, "COMMIT");
 
     if (err != SPRAAY_OK) spraay_store_rollback(s);
     return err;
@@ -440,389 +442,4 @@ bool spraay_job_must_survive(const spraay_job *j)
     case SPRAAY_EVENT_REPAY: return true;
     default: return false; /* undone by a power cut, it is found again from what was recorded before */
     }
-}
-
-/* ---- claims ---- */
-
-static bool is_mine(const spraay_store *s, const spraay_row *r)
-{
-    return strcmp(r->owner, s->me.id) == 0;
-}
-
-/* The stored answer of a purchase that has one. When it is gone, what was paid for is lost. */
-static spraay_err read_result(spraay_store *s, spraay_row *r, spraay_moment now)
-{
-    bool has = r->p->state == SPRAAY_STATE_DELIVERED || r->p->state == SPRAAY_STATE_TAKEN, ok = true;
-    spraay_err err = has ? spraay_answer_read(s, r->p) : SPRAAY_OK;
-
-    if (err != SPRAAY_MISSING) return err;
-    if (r->p->state == SPRAAY_STATE_TAKEN && !r->p->named) return SPRAAY_OK; /* handed over, and not kept */
-    if (r->p->note == NULL) r->p->note = spraay_text_copy("its answer is gone from the ledger", &ok);
-    return spraay_rules_event(r->p, SPRAAY_EVENT_MISLAY, now);
-}
-
-/* Hand the row to the caller, held by it from now on. The row's purchase moves into the job. */
-static spraay_err hold(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    spraay_err err;
-
-    if (!r->genuine)
-        return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
-    err = read_result(s, r, j->op.now);
-    if (err != SPRAAY_OK) return err;
-    r->p->claimed = j->op.claim->by_id == NULL; /* else only looked at: an equal call may have it */
-    r->p->hold++;
-    memcpy(r->owner, s->me.id, sizeof r->owner);
-    err = spraay_row_write(s, r);
-    if (err != SPRAAY_OK) return err;
-    j->row = r->p;
-    r->p = NULL;
-    return SPRAAY_OK;
-}
-
-static spraay_err adopt(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    j->op.adopted = true;
-    return hold(s, j, r);
-}
-
-static spraay_err begin_purchase(spraay_store *s, spraay_job *j, const char *id)
-{
-    const spraay_claim *c = j->op.claim;
-    spraay_row r = { .p = spraay_purchase_new(), .fresh = true, .genuine = true };
-    bool ok = true;
-    spraay_err err;
-
-    if (r.p == NULL) return SPRAAY_NOMEM;
-    (void)snprintf(r.p->id, sizeof r.p->id, "%s", id);
-    memcpy(r.p->key, c->key, 32);
-    memcpy(r.p->request, c->request, 32);
-    (void)snprintf(r.p->payer, sizeof r.p->payer, "%s", c->payer);
-    r.p->named = c->name.n > 0;
-    r.p->created = j->op.now.wall_s;
-    r.p->state = spraay_state_next(SPRAAY_STATE_NONE, SPRAAY_EVENT_CLAIM);
-    r.p->origin = spraay_text_copy(c->origin, &ok);
-    for (size_t i = 0; i < SPRAAY_LABEL_COUNT; i++) r.p->label[i] = spraay_text_copy(c->label[i], &ok);
-    err = ok ? hold(s, j, &r) : SPRAAY_NOMEM;
-    spraay_row_wipe(&r);
-    return err;
-}
-
-/* SPRAAY_BUSY for what a living call holds, or has in the air in another process. */
-static spraay_err take_this(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    if (strcmp(r->p->payer, j->op.claim->payer) != 0) return SPRAAY_MISMATCH;
-    if (r->p->claimed) return SPRAAY_BUSY;
-    if (r->owner[0] != '\0' && !is_mine(s, r)) {
-        j->op.trouble = SPRAAY_TROUBLE_ELSEWHERE;
-        return SPRAAY_BUSY;
-    }
-    return adopt(s, j, r);
-}
-
-static spraay_err claim_by_id(spraay_store *s, spraay_job *j)
-{
-    spraay_row r;
-    spraay_err err = spraay_row_find(&r, s, j->op.claim->by_id);
-
-    if (err == SPRAAY_OK) err = take_this(s, j, &r);
-    spraay_row_wipe(&r);
-    return err;
-}
-
-/* A name of a run belongs to one live process. */
-static spraay_err enter_run(spraay_store *s, spraay_job *j, const char *name)
-{
-    sqlite3_stmt *q =
-        spraay_store_statement(s, SPRAAY_SLOT_RUN_FIND, "SELECT owner FROM run WHERE name = ?1");
-    bool mine = false, others = false;
-    spraay_err err;
-
-    if (q == NULL) return SPRAAY_IO;
-    (void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-    err = spraay_store_next(s, q);
-    if (err == SPRAAY_OK) {
-        const char *owner = (const char *)sqlite3_column_text(q, 0);
-        mine = owner != NULL && strcmp(owner, s->me.id) == 0;
-        others = owner != NULL && !mine; /* the dead were buried before */
-    }
-    (void)sqlite3_reset(q);
-    if (err != SPRAAY_OK && err != SPRAAY_MISSING) return err;
-    if (others) {
-        j->op.trouble = SPRAAY_TROUBLE_RUN;
-        return SPRAAY_BUSY;
-    }
-    if (mine) return SPRAAY_OK;
-    q = spraay_store_statement(
-        s, SPRAAY_SLOT_RUN_WRITE,
-        "INSERT INTO run (name, owner) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET "
-        "owner = ?2");
-    if (q == NULL) return SPRAAY_IO;
-    (void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(q, 2, s->me.id, -1, SQLITE_STATIC);
-    return spraay_store_run(s, q);
-}
-
-/* In flight here, or handed out by this process: the next equal one of the run is meant. */
-static bool is_passed(const spraay_store *s, const spraay_row *r)
-{
-    return r->p->claimed || (r->p->state == SPRAAY_STATE_TAKEN && strcmp(r->taken_by, s->me.id) == 0);
-}
-
-static spraay_err claim_named(spraay_store *s, spraay_job *j)
-{
-    const spraay_claim *c = j->op.claim;
-    char id[SPRAAY_PURCHASE_ID + 1];
-    spraay_row r;
-    spraay_err err = c->in_run ? enter_run(s, j, c->run) : SPRAAY_OK;
-
-    for (j->op.occurrence = c->from; err == SPRAAY_OK; j->op.occurrence++) {
-        bool passed;
-
-        spraay_claim_id(id, c, j->op.occurrence);
-        err = spraay_row_find(&r, s, id);
-        if (err == SPRAAY_MISSING) return begin_purchase(s, j, id);
-        if (err != SPRAAY_OK) return err;
-        passed = c->in_run && is_passed(s, &r);
-        if (!passed) err = memcmp(r.p->request, c->request, 32) != 0 ? SPRAAY_MISMATCH : take_this(s, j, &r);
-        spraay_row_wipe(&r);
-        if (!passed) return err;
-    }
-    return err;
-}
-
-/* What is bought anew is not continued any more. */
-static spraay_err give_up(spraay_store *s, spraay_row *r)
-{
-    if (!r->genuine) return SPRAAY_OK;
-    r->p->booked = true;
-    return spraay_row_write(s, r);
-}
-
-/* The oldest equal one that nobody holds. SPRAAY_MISSING: there is none. */
-static spraay_err claim_equal(spraay_store *s, spraay_job *j)
-{
-    static const char sql[] =
-        "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE key = ?1 AND folded = 0 AND named = 0 ORDER BY n";
-    const spraay_claim *c = j->op.claim;
-    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_BY_KEY, sql);
-    bool found = false;
-    spraay_row r;
-    spraay_err err;
-
-    if (q == NULL) return SPRAAY_IO;
-    (void)sqlite3_bind_blob(q, 1, c->key, 32, SQLITE_STATIC);
-    while (!found && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
-        err = spraay_row_read(&r, s, q);
-        if (err != SPRAAY_OK) break;
-        if (!r.p->claimed && spraay_rules_adoptable(r.p) && spraay_rules_held(r.p, j->op.now)) {
-            found = !c->again;
-            err = found ? take_this(s, j, &r) : give_up(s, &r);
-        }
-        spraay_row_wipe(&r);
-        if (err != SPRAAY_OK) break;
-    }
-    (void)sqlite3_reset(q);
-    return err;
-}
-
-static spraay_err claim(spraay_store *s, spraay_job *j)
-{
-    const spraay_claim *c = j->op.claim;
-    spraay_err err = look_through(s);
-
-    if (err == SPRAAY_OK) err = spraay_store_price(s, c, j->op.price);
-    if (err != SPRAAY_OK) return err;
-    if (c->by_id != NULL) return claim_by_id(s, j);
-    if (c->name.n > 0) return claim_named(s, j);
-    err = claim_equal(s, j);
-    return err == SPRAAY_MISSING ? begin_purchase(s, j, c->fresh_id) : err;
-}
-
-/* ---- everything else about a purchase ---- */
-
-/* A claim is answered before its commit. When that failed, and nobody has claimed the purchase since, it is
- * ours all the same. */
-static bool was_promised(const spraay_row *r, const spraay_job *j)
-{
-    return r->owner[0] == '\0' && j->op.kind != SPRAAY_OP_RELEASE && j->facts->hold == r->p->hold + 1;
-}
-
-/* The caller's row. A claim that was not recorded, or whose file was taken away under us, is recorded now: what
- * is signed must be known. */
-static spraay_err ours(spraay_row *r, spraay_store *s, const spraay_job *j)
-{
-    spraay_err err = spraay_row_find(r, s, j->facts->id);
-
-    if (err == SPRAAY_MISSING && j->op.kind != SPRAAY_OP_RELEASE) {
-        err = spraay_purchase_copy(&r->p, j->facts);
-        if (err != SPRAAY_OK) return err;
-        memcpy(r->owner, s->me.id, sizeof r->owner);
-        r->fresh = r->genuine = true;
-    }
-    if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
-    if (!r->genuine)
-        return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
-    if (is_mine(s, r)) return SPRAAY_OK;
-    if (!was_promised(r, j)) return SPRAAY_STATE;
-    memcpy(r->owner, s->me.id, sizeof r->owner);
-    r->p->hold = j->facts->hold;
-    r->p->claimed = j->facts->claimed;
-    return SPRAAY_OK;
-}
-
-static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    spraay_reservation want;
-    spraay_sums sums;
-    spraay_err err = look_through(s);
-
-    if (err != SPRAAY_OK) return err;
-    if (j->op.amount > INT64_MAX) return SPRAAY_RANGE;
-    want = spraay_rules_reservation(r->p, j->op.budget_scope, j->op.amount);
-    if (spraay_state_next(r->p->state, SPRAAY_EVENT_RESERVE) == SPRAAY_STATE_NONE) return SPRAAY_STATE;
-    err = spraay_store_sums(s, &j->op, r->p, &sums);
-    if (err == SPRAAY_OK && j->op.pin) err = spraay_store_pin(s, r->p, &j->op);
-    if (err == SPRAAY_OK) err = spraay_sums_judge(&sums, want, &j->op.caps, &j->op.refusal);
-    if (err == SPRAAY_OK) err = spraay_rules_reserve(r->p, j->op.budget_scope, want);
-    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
-}
-
-/* The lost epoch of a purchase that is bought again stays on record as a purchase of its own. */
-static spraay_err keep_lost(spraay_store *s, const spraay_row *r)
-{
-    spraay_row past = { .fresh = true, .genuine = true, .folded = true };
-    spraay_err err = spraay_purchase_copy(&past.p, r->p);
-
-    if (err != SPRAAY_OK) return err;
-    (void)snprintf(past.p->id, sizeof past.p->id, "%.29s_e%05u", r->p->id, r->p->epoch % 100000);
-    past.p->booked = true;
-    past.p->claimed = past.p->reserved = false;
-    if (!r->folded) err = spraay_store_fold(s, past.p);
-    if (err == SPRAAY_OK) err = spraay_row_write(s, &past);
-    spraay_row_wipe(&past);
-    return err;
-}
-
-static spraay_err let_return(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    spraay_err err = SPRAAY_OK;
-
-    /* An equal call has claimed it since, before it knew: it is that one's to release. */
-    if (j->op.kind == SPRAAY_OP_RELEASE && j->facts->hold != r->p->hold) return SPRAAY_OK;
-    if (j->op.kind == SPRAAY_OP_RELEASE && j->op.book) r->p->booked = true;
-    switch (spraay_rules_release(r->p)) {
-    case SPRAAY_FATE_DROP:
-        err = spraay_store_drop_pins(s, r->p->id);
-        return err == SPRAAY_OK ? spraay_row_delete(s, r->p->id) : err;
-    case SPRAAY_FATE_HISTORY:
-        if (!r->folded) err = spraay_store_fold(s, r->p);
-        r->folded = true;
-        break;
-    case SPRAAY_FATE_KEEP: break;
-    }
-    if (j->op.kind != SPRAAY_OP_RELEASE || j->op.landed) r->owner[0] = '\0';
-    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
-}
-
-static spraay_err not_reserved(spraay_store *s)
-{
-    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: the amount reserved before was not recorded",
-                   s->place.db);
-    s->trouble = SPRAAY_TROUBLE_WRITE;
-    return SPRAAY_IO;
-}
-
-static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
-{
-    bool repay = j->op.event == SPRAAY_EVENT_REPAY && r->p->state == SPRAAY_STATE_PAID_LOST;
-    bool binds = j->op.event == SPRAAY_EVENT_SIGN || j->op.event == SPRAAY_EVENT_ASK;
-    spraay_err err;
-
-    /* A reservation is answered before its commit, too: nothing is signed that no cap has seen. */
-    if (binds && !r->p->reserved) return not_reserved(s);
-    err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
-    if (err == SPRAAY_OK) err = spraay_rules_event(r->p, j->op.event, j->op.now);
-    if (err != SPRAAY_OK) return err;
-    if (repay) r->folded = false; /* its past is a row of its own */
-    switch (r->p->state) {
-    case SPRAAY_STATE_DELIVERED:
-        err = spraay_answer_write(s, r->p, &j->object->stored);
-        if (err == SPRAAY_OK && strcmp(r->p->stored.payment, "settled") == 0)
-            err = spraay_store_confirm_pin(s, r->p);
-        break;
-    case SPRAAY_STATE_PAID_LOST: err = spraay_store_confirm_pin(s, r->p); break;
-    case SPRAAY_STATE_TAKEN:
-        memcpy(r->taken_by, s->me.id, sizeof r->taken_by);
-        if (!r->p->named) err = spraay_answer_delete(s, r->p->id);
-        break;
-    case SPRAAY_STATE_RESERVED: /* let go of while it was in the air, and it turns out that it never was? */
-        if (!r->p->claimed) return let_return(s, j, r);
-        break;
-    default: break;
-    }
-    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
-}
-
-static spraay_err with_row(spraay_store *s, spraay_job *j)
-{
-    spraay_row r;
-    spraay_err err = ours(&r, s, j);
-
-    if (err == SPRAAY_OK) {
-        switch (j->op.kind) {
-        case SPRAAY_OP_RESERVE: err = reserve(s, j, &r); break;
-        case SPRAAY_OP_EVENT: err = event(s, j, &r); break;
-        default: err = let_return(s, j, &r); break;
-        }
-    }
-    if (err == SPRAAY_OK) {
-        j->row = r.p;
-        r.p = NULL;
-    }
-    spraay_row_wipe(&r);
-    return err;
-}
-
-static spraay_err work(spraay_store *s, spraay_job *j)
-{
-    switch (j->op.kind) {
-    case SPRAAY_OP_CLAIM: return claim(s, j);
-    case SPRAAY_OP_TOTALS: return spraay_store_totals(s, &j->op);
-    case SPRAAY_OP_QUERY: return spraay_store_query(s, j);
-    default: return with_row(s, j);
-    }
-}
-
-/* Undo one job, and leave the words that explain it. What cannot be undone takes all with it. */
-static void back_out(spraay_store *s)
-{
-    char sentence[sizeof s->sentence];
-    spraay_ledger_trouble trouble = s->trouble;
-
-    memcpy(sentence, s->sentence, sizeof sentence);
-    if (run(s, SPRAAY_SLOT_BACK, "ROLLBACK TO job") != SPRAAY_OK ||
-        run(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
-        s->lost = true;
-        return;
-    }
-    memcpy(s->sentence, sentence, sizeof sentence);
-    s->trouble = trouble;
-}
-
-void spraay_store_apply(spraay_store *s, spraay_job *j)
-{
-    spraay_err err = run(s, SPRAAY_SLOT_SAVE, "SAVEPOINT job");
-
-    if (err == SPRAAY_OK) err = work(s, j);
-    if (err != SPRAAY_OK) {
-        if (j->op.trouble == SPRAAY_TROUBLE_NONE) j->op.trouble = s->trouble;
-        memcpy(j->op.sentence, s->sentence, sizeof j->op.sentence);
-        spraay_purchase_unref(j->row);
-        j->row = NULL;
-        if (!s->lost) back_out(s);
-    } else if (run(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
-        s->lost = true;
-    }
-    j->op.err = err;
 }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens to a purchase that is held: reservations, events, releases; and the savepoint around each. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger/rows.h"
+#include "ledger/rules.h"
+#include "ledger/store_private.h"
+
+/* A claim is answered before its commit. When that failed, and nobody has claimed the purchase since, it is
+ * ours all the same. */
+static bool was_promised(const spraay_row *r, const spraay_job *j)
+{
+    return r->owner[0] == '\0' && j->op.kind != SPRAAY_OP_RELEASE && j->facts->hold == r->p->hold + 1;
+}
+
+/* The caller's row. A claim that was not recorded, or whose file was taken away under us, is recorded now: what
+ * is signed must be known. */
+static spraay_err ours(spraay_row *r, spraay_store *s, const spraay_job *j)
+{
+    spraay_err err = spraay_row_find(r, s, j->facts->id);
+
+    if (err == SPRAAY_MISSING && j->op.kind != SPRAAY_OP_RELEASE) {
+        err = spraay_purchase_copy(&r->p, j->facts);
+        if (err != SPRAAY_OK) return err;
+        memcpy(r->owner, s->me.id, sizeof r->owner);
+        r->fresh = r->genuine = true;
+    }
+    if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
+    if (!r->genuine)
+        return spraay_store_corrupt(s, "the record of %s was changed by somebody else, or damaged", r->p->id);
+    if (store_is_mine(s, r)) return SPRAAY_OK;
+    if (!was_promised(r, j)) return SPRAAY_STATE;
+    memcpy(r->owner, s->me.id, sizeof r->owner);
+    r->p->hold = j->facts->hold;
+    r->p->claimed = j->facts->claimed;
+    return SPRAAY_OK;
+}
+
+static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
+{
+    spraay_reservation want;
+    spraay_sums sums;
+    spraay_err err = store_look_through(s);
+
+    if (err != SPRAAY_OK) return err;
+    if (j->op.amount > INT64_MAX) return SPRAAY_RANGE;
+    want = spraay_rules_reservation(r->p, j->op.budget_scope, j->op.amount);
+    if (spraay_state_next(r->p->state, SPRAAY_EVENT_RESERVE) == SPRAAY_STATE_NONE) return SPRAAY_STATE;
+    err = spraay_store_sums(s, &j->op, r->p, &sums);
+    if (err == SPRAAY_OK && j->op.pin) err = spraay_store_pin(s, r->p, &j->op);
+    if (err == SPRAAY_OK) err = spraay_sums_judge(&sums, want, &j->op.caps, &j->op.refusal);
+    if (err == SPRAAY_OK) err = spraay_rules_reserve(r->p, j->op.budget_scope, want);
+    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
+}
+
+/* The lost epoch of a purchase that is bought again stays on record as a purchase of its own. */
+static spraay_err keep_lost(spraay_store *s, const spraay_row *r)
+{
+    spraay_row past = { .fresh = true, .genuine = true, .folded = true };
+    spraay_err err = spraay_purchase_copy(&past.p, r->p);
+
+    if (err != SPRAAY_OK) return err;
+    (void)snprintf(past.p->id, sizeof past.p->id, "%.29s_e%05u", r->p->id, r->p->epoch % 100000);
+    past.p->booked = true;
+    past.p->claimed = past.p->reserved = false;
+    if (!r->folded) err = spraay_store_fold(s, past.p);
+    if (err == SPRAAY_OK) err = spraay_row_write(s, &past);
+    spraay_row_wipe(&past);
+    return err;
+}
+
+static spraay_err let_return(spraay_store *s, spraay_job *j, spraay_row *r)
+{
+    spraay_err err = SPRAAY_OK;
+
+    /* An equal call has claimed it since, before it knew: it is that one's to release. */
+    if (j->op.kind == SPRAAY_OP_RELEASE && j->facts->hold != r->p->hold) return SPRAAY_OK;
+    if (j->op.kind == SPRAAY_OP_RELEASE && j->op.book) r->p->booked = true;
+    switch (spraay_rules_release(r->p)) {
+    case SPRAAY_FATE_DROP:
+        err = spraay_store_drop_pins(s, r->p->id);
+        return err == SPRAAY_OK ? spraay_row_delete(s, r->p->id) : err;
+    case SPRAAY_FATE_HISTORY:
+        if (!r->folded) err = spraay_store_fold(s, r->p);
+        r->folded = true;
+        break;
+    case SPRAAY_FATE_KEEP: break;
+    }
+    if (j->op.kind != SPRAAY_OP_RELEASE || j->op.landed) r->owner[0] = '\0';
+    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
+}
+
+static spraay_err not_reserved(spraay_store *s)
+{
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s: the amount reserved before was not recorded",
+                   s->place.db);
+    s->trouble = SPRAAY_TROUBLE_WRITE;
+    return SPRAAY_IO;
+}
+
+static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
+{
+    bool repay = j->op.event == SPRAAY_EVENT_REPAY && r->p->state == SPRAAY_STATE_PAID_LOST;
+    bool binds = j->op.event == SPRAAY_EVENT_SIGN || j->op.event == SPRAAY_EVENT_ASK;
+    spraay_err err;
+
+    /* A reservation is answered before its commit, too: nothing is signed that no cap has seen. */
+    if (binds && !r->p->reserved) return not_reserved(s);
+    err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
+    if (err == SPRAAY_OK) err = spraay_rules_event(r->p, j->op.event, j->op.now);
+    if (err != SPRAAY_OK) return err;
+    if (repay) r->folded = false; /* its past is a row of its own */
+    switch (r->p->state) {
+    case SPRAAY_STATE_DELIVERED:
+        err = spraay_answer_write(s, r->p, &j->object->stored);
+        if (err == SPRAAY_OK && strcmp(r->p->stored.payment, "settled") == 0)
+            err = spraay_store_confirm_pin(s, r->p);
+        break;
+    case SPRAAY_STATE_PAID_LOST: err = spraay_store_confirm_pin(s, r->p); break;
+    case SPRAAY_STATE_TAKEN:
+        memcpy(r->taken_by, s->me.id, sizeof r->taken_by);
+        if (!r->p->named) err = spraay_answer_delete(s, r->p->id);
+        break;
+    case SPRAAY_STATE_RESERVED: /* let go of while it was in the air, and it turns out that it never was? */
+        if (!r->p->claimed) return let_return(s, j, r);
+        break;
+    default: break;
+    }
+    return err == SPRAAY_OK ? spraay_row_write(s, r) : err;
+}
+
+static spraay_err with_row(spraay_store *s, spraay_job *j)
+{
+    spraay_row r;
+    spraay_err err = ours(&r, s, j);
+
+    if (err == SPRAAY_OK) {
+        switch (j->op.kind) {
+        case SPRAAY_OP_RESERVE: err = reserve(s, j, &r); break;
+        case SPRAAY_OP_EVENT: err = event(s, j, &r); break;
+        default: err = let_return(s, j, &r); break;
+        }
+    }
+    if (err == SPRAAY_OK) {
+        j->row = r.p;
+        r.p = NULL;
+    }
+    spraay_row_wipe(&r);
+    return err;
+}
+
+static spraay_err work(spraay_store *s, spraay_job *j)
+{
+    switch (j->op.kind) {
+    case SPRAAY_OP_CLAIM: return store_claim(s, j);
+    case SPRAAY_OP_TOTALS: return spraay_store_totals(s, &j->op);
+    case SPRAAY_OP_QUERY: return spraay_store_query(s, j);
+    default: return with_row(s, j);
+    }
+}
+
+/* Undo one job, and leave the words that explain it. What cannot be undone takes all with it. */
+static void back_out(spraay_store *s)
+{
+    char sentence[sizeof s->sentence];
+    spraay_ledger_trouble trouble = s->trouble;
+
+    memcpy(sentence, s->sentence, sizeof sentence);
+    if (store_run_text(s, SPRAAY_SLOT_BACK, "ROLLBACK TO job") != SPRAAY_OK ||
+        store_run_text(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
+        s->lost = true;
+        return;
+    }
+    memcpy(s->sentence, sentence, sizeof sentence);
+    s->trouble = trouble;
+}
+
+void spraay_store_apply(spraay_store *s, spraay_job *j)
+{
+    spraay_err err = store_run_text(s, SPRAAY_SLOT_SAVE, "SAVEPOINT job");
+
+    if (err == SPRAAY_OK) err = work(s, j);
+    if (err != SPRAAY_OK) {
+        if (j->op.trouble == SPRAAY_TROUBLE_NONE) j->op.trouble = s->trouble;
+        memcpy(j->op.sentence, s->sentence, sizeof j->op.sentence);
+        spraay_purchase_unref(j->row);
+        j->row = NULL;
+        if (!s->lost) back_out(s);
+    } else if (store_run_text(s, SPRAAY_SLOT_UNSAVE, "RELEASE job") != SPRAAY_OK) {
+        s->lost = true;
+    }
+    j->op.err = err;
+}
