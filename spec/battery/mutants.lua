@@ -2,42 +2,43 @@
 -- the sources, one at a time, and the battery must find every one of them, by what it is meant to be found
 -- by. A battery that passes a bad client says nothing about a good one.
 --
--- A mutation is exact text; text that is not found is an error, so that the list follows the code.
+-- A mutation is exact text, wherever in src/ it stands; text that is not found, or twice, is an error, so that
+-- the list follows the code.
 -- SPDX-License-Identifier: MIT
 local process = require "spec.battery.process"
 
 local MUTANTS = {
   {
-    name = "adoption off (on disk)", file = "src/ledger/store.c",
+    name = "adoption off (on disk)",
     old = "    err = claim_equal(s, j);\n", new = "    err = SPRAAY_MISSING;\n",
     only = "feigned/reset; a process a try", sign = "settled %d+ times",
   },
   {
-    name = "adoption off (in memory)", file = "src/ledger/memory.c",
+    name = "adoption off (in memory)",
     old = "        if (!spraay_rules_adoptable(p) || !spraay_rules_held(p, op->now)) continue;\n",
     new = "        continue;\n", only = "feigned/reset; memory", sign = "settled %d+ times",
   },
   {
-    name = "epoch raised on void", file = "src/ledger/rules.c",
+    name = "epoch raised on void",
     old = "        p->voided = true;\n        p->sends = 0;\n        break;\n",
     new = "        p->voided = true;\n        p->sends = 0;\n        p->epoch++;\n        p->fixed = false;\n"
       .. "        break;\n",
     only = "proof/rpc_lying after settle_then_timeout", sign = "settled %d+ times",
   },
   {
-    name = "state read at latest from a lagging node", file = "src/client/proof.c",
+    name = "state read at latest from a lagging node",
     old = [["\"0x%" PRIx64 "\"]",
                              to, hex, p->block);]],
     new = [["\"latest\"]", to, hex);]],
     only = "proof/rpc_split after settle_then_timeout", sign = "is void, and was settled",
   },
   {
-    name = "void before the validity is over", file = "src/client/proof.c",
+    name = "void before the validity is over",
     old = "if (!used && p->block_time_s >= deadline) return", new = "if (!used) return",
     only = "proof/asked too early", sign = "is void, and was settled",
   },
   {
-    name = "occurrence counted on error", file = "src/ledger/store.c",
+    name = "occurrence counted on error",
     old = "    return r->p->claimed || (r->p->state",
     new = "    return r->p->claimed || r->p->state == SPRAAY_STATE_UNKNOWN ||\n"
       .. "           r->p->state == SPRAAY_STATE_PAID_LOST ||\n"
@@ -45,30 +46,30 @@ local MUTANTS = {
     only = "deleted/its answers lost; run =", sign = "settled %d+ times",
   },
   {
-    name = "journal after send", file = "src/client/flight_ledger.c",
+    name = "journal after send",
     old = "    if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;\n",
     new = "    if (err == SPRAAY_OK) post(f, p, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SIGN });\n",
     only = "disk/the sync of the signature stalls", sign = "left before its record",
   },
   {
-    name = "records not synced", file = "src/ledger/store.c",
+    name = "records not synced",
     old = "static spraay_err begin(spraay_store *s, bool survive)\n{\n",
     new = "static spraay_err begin(spraay_store *s, bool survive)\n{\n    survive = false;\n",
     only = "disk/synced before it leaves", sign = "before the paid request",
   },
   {
-    name = "reservation forgotten", file = "src/ledger/budget.c",
+    name = "reservation forgotten",
     old = "    return p->reserved || spraay_state_is_open(p->state) || spraay_budget_is_spent(p->state);\n",
     new = "    return spraay_budget_is_spent(p->state);\n",
     only = "caps/8 processes", sign = "the cap admits",
   },
   {
-    name = "the dead keep what they held", file = "src/ledger/store.c",
+    name = "the dead keep what they held",
     old = "    if (err == SPRAAY_OK) err = bury_the_dead(s);\n", new = "",
     only = "kill_each/chat, answers kept", sign = "not delivered",
   },
   {
-    name = "a client that refuses everything", file = "src/ledger/budget.c",
+    name = "a client that refuses everything",
     old = "    spraay_err err = judge(SPRAAY_CAP_BUDGET, caps->budget, s->budget, r.share, why);\n",
     new = "    spraay_err err = judge(SPRAAY_CAP_BUDGET, 0, 1, 1, why);\n    (void)caps, (void)s;\n",
     only = "feigned/clean", sign = "though nothing went wrong",
@@ -132,13 +133,23 @@ local function count(text, sign)
   return n
 end
 
+-- The one place of this text in the sources: its file, the file's text, from, to. Or nil and why.
+local function place_of(old)
+  local found
+  for path in output_of(("find %s/src -name '*.[ch]'"):format(quoted(folder))):gmatch "[^\n]+" do
+    local text = process.slurp(path)
+    local at, last = text:find(old, 1, true)
+    if at and (found or text:find(old, last + 1, true)) then return nil, "the sources have that text twice: " .. old end
+    if at then found = { path, text, at, last } end
+  end
+  if not found then return nil, "the sources have no such text any more: " .. old end
+  return table.unpack(found)
+end
+
 -- Is it caught? Else why not.
 local function try(mutant)
-  local path = folder .. "/" .. mutant.file
-  local text = assert(process.slurp(path), path .. " is missing")
-  local at, last = text:find(mutant.old, 1, true)
-  if not at then return nil, mutant.file .. " has no such text any more: " .. mutant.old end
-  if text:find(mutant.old, last + 1, true) then return nil, mutant.file .. " has that text twice: " .. mutant.old end
+  local path, text, at, last = place_of(mutant.old)
+  if not path then return nil, text end
   process.spill(path, text:sub(1, at - 1) .. mutant.new .. text:sub(last + 1))
   local built, why = make()
   local found, output = 0, why

@@ -91,6 +91,16 @@ describe("a ledger that was changed by somebody else", function()
     end)
   end
 
+  it("calls a named purchase damaged when what it asked for was changed, not another request", function()
+    local gateway = open()
+    gateway:buy{ purchase = "mine" }
+    assert.equal("", sqlite(place, "UPDATE purchase SET request = zeroblob(32)"))
+    local call = gateway:call{ purchase = "mine" }
+    exchange.settle(call)
+    assert.equal("ledger_corrupt", call:result().code)
+    call:close()
+  end)
+
   it("refuses an answer that is not the one that was stored", function()
     local gateway = open()
     local call = gateway:call()
