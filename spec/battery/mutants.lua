@@ -48,7 +48,8 @@ local MUTANTS = {
   {
     name = "journal after send",
     old = "    if (err == SPRAAY_OK && !flight_note(f, SPRAAY_EVENT_SIGN, &err)) return false;\n",
-    new = "    if (err == SPRAAY_OK) post(f, p, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SIGN });\n",
+    new = "    if (err == SPRAAY_OK) "
+      .. "flight_post(f, p, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SIGN });\n",
     only = "disk/the sync of the signature stalls", sign = "left before its record",
   },
   {
