@@ -3,6 +3,7 @@
  *
  * Rows are the purchase objects themselves. One that nobody can continue any more is folded into
  * the sums of ledger/budget.h and dropped, so a long-lived process does not grow. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,15 +225,16 @@ static void claim_by_id(memory *m, spraay_op *op)
 {
     spraay_purchase *p = find(m, op->claim->by_id);
 
-    if (p == NULL)
+    if (p == NULL) {
         op->err = SPRAAY_MISSING;
-    else if (strcmp(p->payer, op->claim->payer) != 0)
+    } else if (strcmp(p->payer, op->claim->payer) != 0) {
         op->err = SPRAAY_MISMATCH;
-    else if (p->claimed)
+    } else if (p->claimed) {
         op->err = SPRAAY_BUSY;
-    else
+    } else {
         adopt(op, p);
-    if (op->adopted) p->claimed = false; /* only looked at: an equal call may have it */
+        p->claimed = false; /* only looked at: an equal call may have it */
+    }
 }
 
 /* What is bought anew is not continued any more. */
@@ -359,7 +361,7 @@ static spraay_err close_by_hand(memory *m, const spraay_query *q, spraay_moment 
     if (p->claimed || !spraay_state_is_open(p->state)) return SPRAAY_STATE;
     spraay_rules_orphan(p);
     err = spraay_rules_event(p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
-    if (err == SPRAAY_OK) strcpy(p->hand, q->settled ? "settle" : "void");
+    if (err == SPRAAY_OK) (void)snprintf(p->hand, sizeof p->hand, "%s", q->settled ? "settle" : "void");
     return err;
 }
 
