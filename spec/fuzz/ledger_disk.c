@@ -280,6 +280,36 @@ static void a_reservation_is_not_recorded(void)
     spraay_ledger_unref(l);
 }
 
+static void neither_claim_nor_reservation_is_recorded(void)
+{
+    spraay_ledger *l = open_it();
+    spraay_op op, none = { .kind = SPRAAY_OP_TOTALS };
+    spraay_purchase *p;
+
+    expect(&tally, count(l, SPRAAY_QUERY_LIST) == 0, "the ledger is new");
+    atomic_store(&full, true);
+    op = claim(l, "five");
+    p = op.purchase;
+    expect(&tally, op.err == SPRAAY_OK, "a claim is answered before its commit fails");
+    if (op.err != SPRAAY_OK) return;
+    finish(l, &none); /* its commit is over */
+    atomic_store(&full, false);
+    expect(&tally, count(l, SPRAAY_QUERY_LIST) == 0, "which leaves nothing, and the file is opened anew");
+    atomic_store(&full, true);
+    expect(&tally, reserve(l, p).err == SPRAAY_OK, "a reservation is answered early, too");
+    none = (spraay_op){ .kind = SPRAAY_OP_TOTALS };
+    finish(l, &none);
+    atomic_store(&full, false);
+    op = sign(l, p);
+    expect(&tally, op.err == SPRAAY_IO && strstr(op.sentence, path) != NULL,
+           "nothing is signed on the word of a reservation that is not on record, claimed or not");
+    expect(&tally, committed(l) == 0, "and nothing is committed");
+    expect(&tally, reserve(l, p).err == SPRAAY_OK && sign(l, p).err == SPRAAY_OK && committed(l) == 1000,
+           "the same again succeeds");
+    let_go(l, p);
+    spraay_ledger_unref(l);
+}
+
 static void a_signature_is_not_recorded(void)
 {
     spraay_ledger *l = open_it();
@@ -433,10 +463,12 @@ static void it_forks_while_others_write(void)
 
 int main(void)
 {
-    void (*const all[])(void) = { a_purchase_is_let_go_of,       a_claim_is_not_recorded,
-                                  a_reservation_is_not_recorded, a_signature_is_not_recorded,
-                                  it_ends_with_a_full_disk,      parent_and_child_buy_side_by_side,
-                                  a_child_outlives_its_parent,   it_forks_while_others_write };
+    void (*const all[])(
+        void) = { a_purchase_is_let_go_of,           a_claim_is_not_recorded,
+                  a_reservation_is_not_recorded,     neither_claim_nor_reservation_is_recorded,
+                  a_signature_is_not_recorded,       it_ends_with_a_full_disk,
+                  parent_and_child_buy_side_by_side, a_child_outlives_its_parent,
+                  it_forks_while_others_write };
     char folder[] = "/tmp/ledger_disk.XXXXXX";
 
     if (mkdtemp(folder) == NULL) return 1;

@@ -26,6 +26,7 @@ static spraay_err ours(spraay_row *r, spraay_store *s, const spraay_job *j)
         if (err != SPRAAY_OK) return err;
         memcpy(r->owner, s->me.id, sizeof r->owner);
         r->fresh = r->genuine = true;
+        r->p->reserved = false; /* what its driver believes; on record it is not */
     }
     if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
     if (!r->genuine)
