@@ -171,9 +171,11 @@ end
 
 paths["/close"] = function() end   -- no answer at all
 
--- These leave the request's body unread, which turns closing into a reset.
+-- These leave the request's body unread, or its end, which turns closing into a reset. The second reads
+-- until the client has nothing left to write, so that it is reading when the reset comes.
 paths["/reset"] = function() end
-paths["/reset-body"] = function(conn)
+paths["/reset-body"] = function(conn, req)
+  conn:xread(req.length - 8192, "bn")
   send(conn, head("200 OK", { "Content-Length: 100" }), ("x"):rep(40))
 end
 
