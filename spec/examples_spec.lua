@@ -88,7 +88,8 @@ end)
 describe("examples", function()
   local COST = { chat = "0.030000", images = "0.180000", video = "0.501000", voice = "0.050000", search = "0.020000",
                  batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.026000",
-                 anywhere = "0.001000", run = "0.120000", cqueues = "0.090000", luv = "0.090000" }
+                 anywhere = "0.001000", run = "0.120000", cqueues = "0.090000", luv = "0.090000",
+                 stream = "0.005000" }
   for name, cost in pairs(COST) do
     it(name .. ".lua runs and costs " .. cost, function()
       local output, status = run(name)

@@ -145,16 +145,21 @@ local function cancelled(handle, client, request)
   return errors.fail(err)
 end
 
---- Drive a core call until it is done or wants bytes carried ("send", only for external calls).
+local function moved(handle) return handle:state() ~= "running" end
+
+--- Drive a core call until it is done, wants bytes carried ("send", only for external calls) or has an answer
+-- to be read while it comes ("stream"); or until `ready(handle)` is true.
 -- Returns its state, or nil, message, err when the task was cancelled.
-function call.advance(handle, client, request)
+function call.advance(handle, client, request, ready)
+  ready = ready or moved
   local current = scheduler.current()
   local outer = current and current.call
   if current then current.call = handle end
+  local closes = request.turn and request.turn:with(handle) or handle
   local state
   while true do
-    local why = wait.until_ { poll = function() return handle:state() ~= "running" end, finishing = true,
-      closes = handle }   -- then an equal call may continue it
+    local why = wait.until_ { poll = function() return ready(handle) end, finishing = true,
+      closes = closes }   -- then an equal call may continue it
     if why == "cancelled" or (current and current.cancelled) then
       if current then current.call = outer end
       return cancelled(handle, client, request)
@@ -281,16 +286,22 @@ local function pace_call(client, request, paid, by)
   return pace.take(path_key(client, request.url), slots, limit, window, by)
 end
 
---- Seconds since 1970 by the client's clock.
+--- Seconds since 1970 by the client's clock. Where that clock fails: by the system's, and what went wrong.
 function call.now(client)
   local clock = client.config.clock
-  return compat.integer(clock and math.floor(clock()) or core.wall_s())
+  if not clock then return compat.integer(core.wall_s()) end
+  local ok, value = task.pcall(clock)
+  local now = ok and type(value) == "number" and compat.integer(math.floor(value))
+  if now then return now end
+  return compat.integer(core.wall_s()), ok and "it returned " .. errors.show(value) or "it failed" .. because(value)
 end
 
--- What the caller's clock is ahead of the system's, in seconds.
+-- What the caller's clock is ahead of the system's, in seconds; or nil and what is wrong with it.
 local function clock_offset(client)
   if not client.config.clock then return nil end
-  return call.now(client) - compat.integer(core.wall_s())
+  local now, wrong = call.now(client)
+  if wrong then return nil, wrong end
+  return now - compat.integer(core.wall_s())
 end
 
 --- Prepare a core call. Returns the handle and the wallet's error, or nil, message, err.
@@ -314,6 +325,11 @@ function call.start(client, request, external)
   if paid and not wallet_err and not client.config.ledger and not client.config.ledger_off then
     return errors.fail(place.missing())
   end
+  local offset, wrong = clock_offset(client)
+  if wrong then
+    return errors.usage(request.verb .. ": the clock given to spraay.open tells no time: " .. wrong,
+      "It must return seconds since 1970; leave it out to go by the system's clock", "clock")
+  end
   local route = request.route
   local started, why, code = handle:call {
     verb = request.verb, model = clauses.is_name(request.model) and request.model or nil,
@@ -324,8 +340,8 @@ function call.start(client, request, external)
     class = opts.once and paid and request.class ~= "free" and "never" or request.class,
     price = request.price, max = request.max or opts.max,
     purchase = opts.purchase, scope = opts.scope or client.config.core.scope,
-    again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
-    approve = client.config.on_pay ~= nil and not request.reconcile, clock_offset = clock_offset(client),
+    again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil, stream = opts.stream,
+    approve = client.config.on_pay ~= nil and not request.reconcile, clock_offset = offset,
   }
   if not started then
     return errors.usage(("%s: %s"):format(request.verb, tostring(why)), nil,
@@ -359,12 +375,36 @@ end
 --- What is done after a paid call; see reconcile.lua.
 function call.used(_) end
 
+--- Log and count what a call came to, the core's table of it.
+function call.account(client, request, raw)
+  if request.class ~= "free" and request.pay ~= false then call.used(client) end
+  log_line(client, request.verb, raw)
+  local status = raw.payment and raw.payment.status
+  if not raw.ok then
+    if raw.paid == "yes" then task.note_payment(raw.atomic) end
+  elseif status == "settled" or status == "unconfirmed" then
+    task.note_payment(raw.payment.atomic)
+  elseif status == "restored" then
+    call.count(client, "restored")
+  end
+end
+
+--- What a call that is done came to: the core's table; or nil, message, err, and the call is closed.
+function call.finish(handle, client, request, wallet_err)
+  local raw = handle:result()
+  call.account(client, request, raw)
+  if raw.ok then return raw end
+  handle:close()
+  return call.failed(client, raw, request, wallet_err)
+end
+
 --- Make one request and pay for it when it asks.
 -- request: { verb=, method=, url=, body=, model=, route=, class=, price=, slots=, opts= (checked),
 --   pay=false for a quote }
 -- Returns { body= (decoded), text= (as received), payment=, status=, headers=, terms= } and the core's
 -- call: :taken() is due when the value is handed over, :close() when it is not, so that an equal call
--- may pick the answer up. Or nil, message, err.
+-- may pick the answer up. With opts.stream `coming` may be there, what the core says of an answer's head:
+-- then the call goes on, and stream.lua reads it. Or nil, message, err.
 function call.perform(client, request)
   local ok, message, err = wait.may_begin()
   if not ok then return nil, message, err end
@@ -384,20 +424,16 @@ function call.perform(client, request)
     state, message, err = call.advance(handle, client, request)
     if not state then return nil, message, err end
     if state == "send" then carry(handle, transport, by, request.class) end
-  until state == "done"
+  until state == "done" or state == "stream"
 
-  if paid then call.used(client) end
-  local raw = handle:result()
-  log_line(client, request.verb, raw)
-  if not raw.ok then
-    if raw.paid == "yes" then task.note_payment(raw.atomic) end
-    handle:close()
-    return call.failed(client, raw, request, wallet_err)
+  if state == "stream" then
+    local head = handle:begin()
+    head.ok = true
+    return { payment = call.payment_of(head), status = head.status, headers = head.headers, coming = head }, handle
   end
-  if raw.payment and (raw.payment.status == "settled" or raw.payment.status == "unconfirmed") then
-    task.note_payment(raw.payment.atomic)
-  end
-  if raw.payment and raw.payment.status == "restored" then call.count(client, "restored") end
+  local raw
+  raw, message, err = call.finish(handle, client, request, wallet_err)
+  if not raw then return nil, message, err end
   if request.dry and raw.terms then
     handle:close()
     return dry(raw, request)

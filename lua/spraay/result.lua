@@ -13,7 +13,7 @@ local methods = {}
 result.methods = methods
 local mt = { __name = "spraay.result" }
 
--- What belongs to a result and is nobody's business: { client=, sources=, files= }.
+-- What belongs to a result and is nobody's business: { client=, sources=, files=, stream= }.
 local hidden = setmetatable({}, { __mode = "k" })
 
 mt.__index = function(self, key)
@@ -175,17 +175,19 @@ end
 
 -- ---- making one ---------------------------------------------------------------------
 
---- A result. fields: { kind=, body=, payment=, client=, inner= (read before body), … any own field }.
+local INTERNAL = { kind_ = true, client = true, inner = true, stream = true }
+
+--- A result. fields: { kind=, body=, payment=, client=, inner= (read before body), stream=, … any own field }.
 function result.new(fields)
   local self = {}
   local kind, client, inner = fields.kind_, fields.client, fields.inner
   for key, value in pairs(fields) do
-    if key ~= "kind_" and key ~= "client" and key ~= "inner" then self[key] = value end
+    if not INTERNAL[key] then self[key] = value end
   end
   local sources = {}
   if type(inner) == "table" then sources[1] = inner end
   if type(self.body) == "table" then sources[#sources + 1] = self.body end
-  hidden[self] = { client = client, sources = sources }
+  hidden[self] = { client = client, sources = sources, stream = fields.stream }
   if kind then result.read(self, kind, inner or self.body) end
   return setmetatable(self, mt)
 end
@@ -232,6 +234,56 @@ function methods:save(path)
   return give(download.write(path, data))
 end
 
+-- Every method of a stream needs one.
+local function stream_of(self, name)
+  local own = hidden[self].stream
+  if own then return own end
+  error(errors.new { kind = "usage", code = "argument",
+    message = ("result:%s: this answer came whole"):format(name),
+    hint = "Ask for it with client:request(method, path, body, { stream = true })" }, 3)
+end
+
+-- The next of what `name` ("read" or "event") gives; nil at the end; nil, message, err.
+local function next_of(self, name)
+  local own = hidden[self].stream   -- which must not know the result: weak keys would keep both on 5.1
+  local value, message, err = own[name](own)
+  if value then return value end
+  self.payment = own.payment or self.payment
+  if err then return nil, message, err end
+  return nil
+end
+
+for _, name in ipairs { "read", "event" } do
+  methods[name] = function(self)
+    stream_of(self, name)
+    local value, message, err = next_of(self, name)
+    if not err then return value end
+    if hidden[self].client.config.errors == "raise" then error(err, 0) end
+    return nil, message, err
+  end
+end
+
+local function following(self)
+  local event, _, err = next_of(self, "event")
+  if err then error(err, 0) end
+  return event
+end
+
+--- Iterate over a streamed answer's server-sent events: { event=, data=, id=, json=, text= }. An answer that
+-- breaks off raises its error. On 5.4 leaving the loop closes the answer; elsewhere close it. On PUC 5.1 a for
+-- loop cannot let other tasks run while it waits: there, call result:event() in a while loop.
+function methods:events()
+  stream_of(self, "events")
+  return following, self, nil, self
+end
+
+--- Be done with a streamed answer: its connection is closed, and what came of it was what was bought.
+function methods:close()
+  local own = hidden[self].stream
+  if own then own:close() end
+end
+mt.__close = methods.close
+
 mt.__tostring = function(self)
   local text = rawget(self, "text")
   if text then return text end
@@ -242,6 +294,7 @@ mt.__tostring = function(self)
     return ("%d vector%s of %d numbers"):format(#vectors, #vectors == 1 and "" or "s",
       vectors[1] and #vectors[1] or 0)
   end
+  if hidden[self].stream then return "stream" end
   local summary = rawget(self, "summary_")
   if summary then return summary end
   local body = rawget(self, "body")

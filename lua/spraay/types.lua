@@ -86,6 +86,37 @@ local Result = {}
 ---@return spraay.Error? err
 function Result:save(path) end
 
+-- The next four are of an answer asked for with { stream = true }; on any other they raise a usage error.
+
+--- The next bytes; nil alone at the end; nil, message, err when the answer broke off. The last word on the money is
+--- then in err, or in result.payment.
+---@return string? bytes
+---@return string? message
+---@return spraay.Error? err
+function Result:read() end
+
+---@class spraay.Event  a server-sent event, https://html.spec.whatwg.org/multipage/server-sent-events.html
+---@field event string  "message" unless named
+---@field data string
+---@field id string?
+---@field json table?  data decoded, when it is JSON
+---@field text string?  of a chat's chunk: what it adds
+
+--- The next event, as read gives bytes. "[DONE]", with which chat servers end, is left out.
+---@return spraay.Event? event
+---@return string? message
+---@return spraay.Error? err
+function Result:event() end
+
+--- Iterate over the events; an answer that breaks off raises its error (spraay.Error). Leaving the loop closes the
+--- answer on 5.4. On PUC 5.1 other tasks wait while the loop does: call event() in a while loop there.
+---@return fun(): spraay.Event?
+function Result:events() end
+
+--- Enough: the connection is closed, and what has come counts as what was bought. Without it an answer that is left in
+--- the middle is received to its end, for an equal call.
+function Result:close() end
+
 ---@class spraay.Job  work the gateway has begun: video always, other media when it takes long
 ---@field id string
 ---@field kind string?  image video speak transcribe gpu
@@ -159,6 +190,8 @@ function Job:save(path) end
 
 ---@class spraay.RequestOptions : spraay.CallOptions
 ---@field content_type string?  of the body, application/json unless told
+---@field stream boolean?  the result comes with the answer's head; its body is read from it. timeout holds until the
+---  head is here, then only timeout.idle of spraay.open does
 
 ---@class spraay.Timeouts  seconds
 ---@field connect number?  10 unless told
@@ -828,9 +861,10 @@ function spraay.within(seconds, fn, ...) end
 ---@return spraay.Error? err
 function spraay.sleep(seconds) end
 
---- Once per frame, in a loop of your own that draws them: resumes what is ready and waits for nothing. Inside a
---- task, and where the loop of a host moves tasks, it is an error.
----@param seconds? number  begin nothing after so long
+--- Once per frame, in a loop of your own that draws them: takes the answers that have come, resumes what is ready,
+--- and waits for nothing. Without it no task ever ends by itself: task:done() stays false, and nothing is sent.
+--- Inside a task, and where the loop of a host moves tasks, it is an error.
+---@param seconds? number  begin nothing after so long, and go on in the next frame; what was begun is finished
 ---@return integer? live  tasks that have not ended
 ---@return string? message
 ---@return spraay.Error? err

@@ -17,6 +17,7 @@ local money = require "spraay.money"
 local options = require "spraay.options"
 local result = require "spraay.result"
 local routes = require "spraay.routes"
+local stream = require "spraay.stream"
 
 local verbs = {}
 
@@ -254,13 +255,27 @@ function verbs.any_request(client, where, method, target, body, opts)
   }
 end
 
-local REQUEST_OPTIONS = { content_type = true }
+local REQUEST_OPTIONS = { content_type = true, stream = true }
+
+-- The result of { stream = true }: its body is read from it.
+local function streamed(client, request, answer, handle)
+  local source = answer.coming and stream.live(client, request, handle, answer.coming)
+    or stream.whole(answer.text)
+  local value = result.new { client = client, stream = source, payment = answer.payment,
+    http = { status = answer.status, headers = answer.headers } }
+  if not answer.coming then call.hand_over(handle) end
+  return value
+end
 
 --- Any request to anything that speaks x402, under the same policy. Returns a result whose body is
--- decoded when it is JSON; result.http has the status and the headers.
+-- decoded when it is JSON; result.http has the status and the headers. With { stream = true } the result comes
+-- with the answer's head, and result:events() or result:read() give its body as it comes.
 function verbs.request(client, method, target, body, opts)
   local checked, message, err = options.per_call(opts, "client:request", REQUEST_OPTIONS)
   if not checked then return nil, message, err end
+  if checked.stream ~= nil and type(checked.stream) ~= "boolean" then
+    return errors.usage("client:request: stream must be true or false", nil, "option")
+  end
   local request
   request, message, err = verbs.any_request(client, "client:request", method, target, body, checked)
   if not request then return nil, message, err end
@@ -268,6 +283,7 @@ function verbs.request(client, method, target, body, opts)
   local answer, handle
   answer, handle, err = call.perform(client, request)
   if not answer then return nil, handle, err end
+  if checked.stream then return streamed(client, request, answer, handle) end
   local value = result.new { client = client, kind_ = "any", body = answer.body, payment = answer.payment,
     http = { status = answer.status, headers = answer.headers } }
   if request.route then media.keep(client, value, request.opts, answer.payment.purchase) end

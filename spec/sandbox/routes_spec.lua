@@ -27,6 +27,10 @@ local ROWS = {
     [500] = { "GPU service not configured...", "Replicate API error (<status>): ..." } },
   ["GET /api/v1/gpu/models"] = { members = "total,note,categories<[{shortcut,model,description}]>" },
 
+  ["POST /api/v1/chat/completions"] = { price = "5000",
+    members = "id,object,model,choices[{index,message{role,content},finish_reason}],"
+      .. "usage{prompt_tokens,completion_tokens,total_tokens}",
+    [400] = { "messages is required." } },
   ["POST /api/v1/compute/text-inference"] = { price = "30000",
     members = "provider,model,model_label,choices[{index,message{role,content},finish_reason}],"
       .. "usage{prompt_tokens,completion_tokens,total_tokens},price_usdc",
@@ -176,6 +180,9 @@ local FIFTY_ONE = {}
 for i = 1, 51 do FIFTY_ONE[i] = { type = "embeddings", input = "x" } end
 
 local CASES = {
+  ["POST /api/v1/chat/completions"] = {
+    good = { messages = { { role = "user", content = "x" } } }, ["messages is required."] = { model = "x" },
+  },
   ["POST /api/v1/gpu/run"] = {
     good = { model = "flux-dev", input = { prompt = "x" } },
     ["Missing required field: model"] = { input = { prompt = "x" } },

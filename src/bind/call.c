@@ -66,10 +66,10 @@ static void set_headers(lua_State *L, spraay_slice lines)
     lua_setfield(L, -2, "headers");
 }
 
-/* call:state(): "running", "approve", "sign", "send" or "done". */
+/* call:state(): "running", "approve", "sign", "send", "stream" or "done". */
 static int call_state(lua_State *L)
 {
-    static const char *const names[] = { "running", "approve", "sign", "send", "done" };
+    static const char *const names[] = { "running", "approve", "sign", "send", "stream", "done" };
     lua_pushstring(L, names[spraay_call_state(check(L))]);
     return 1;
 }
@@ -370,6 +370,45 @@ static int call_result(lua_State *L)
     return 1;
 }
 
+/* call:begin(): the head of the answer that comes while the state is "stream", as call:result() will tell it. */
+static int call_begin(lua_State *L)
+{
+    spraay_call *c = check(L);
+    spraay_call_result r;
+    spraay_outcome outcome;
+    spraay_err err = spraay_call_begin(c, &r, &outcome);
+
+    if (err != SPRAAY_OK) return bind_fail(L, err);
+    lua_createtable(L, 0, 4);
+    set_int(L, "status", r.status);
+    set_headers(L, r.headers);
+    push_terms(L, c);
+    lua_setfield(L, -2, "terms");
+    push_payment(L, c, &r);
+    return 1;
+}
+
+/* call:heard(from, most): up to 'most' bytes of the answer after the first 'from'; "" when there are none. */
+static int call_heard(lua_State *L)
+{
+    spraay_call *c = check(L);
+    int64_t from = 0, most = 0;
+    spraay_slice s;
+
+    luaL_argcheck(L, spr_isinteger(L, 2, &from) && from >= 0, 2, "a place is expected");
+    luaL_argcheck(L, spr_isinteger(L, 3, &most) && most > 0, 3, "a length is expected");
+    s = spraay_call_heard(c, (size_t)from);
+    lua_pushlstring(L, s.p, s.n < (size_t)most ? s.n : (size_t)most);
+    return 1;
+}
+
+/* call:enough(): end the answer here. What has come of it counts as handed over. */
+static int call_enough(lua_State *L)
+{
+    spraay_call_enough(check(L));
+    return 0;
+}
+
 static int call_taken(lua_State *L)
 {
     spraay_call_taken(check(L));
@@ -396,6 +435,9 @@ static const luaL_Reg methods[] = { { "state", call_state },
                                     { "lost", call_lost },
                                     { "cancel", call_cancel },
                                     { "result", call_result },
+                                    { "begin", call_begin },
+                                    { "heard", call_heard },
+                                    { "enough", call_enough },
                                     { "taken", call_taken },
                                     { "committed", call_committed },
                                     { "close", call_gc },
@@ -451,6 +493,7 @@ int bind_client_call(lua_State *L)
     r.again = bind_flag(L, 2, "again");
     r.ask = bind_flag(L, 2, "approve");
     r.external = bind_flag(L, 2, "external");
+    r.stream = bind_flag(L, 2, "stream");
     (void)bind_field(L, 2, "pay");
     r.quote = !lua_isnil(L, -1) && !lua_toboolean(L, -1);
     lua_pop(L, 1);

@@ -120,6 +120,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
     f->price_fixed = r->price_fixed;
     spraay_buf_init(&f->name, 65536);
     f->external = r->external;
+    f->stream = r->stream && !r->quote;
     f->wall_offset_s = r->wall_offset_s;
     f->boot_offset_s = r->boot_offset_s;
     f->max_body = r->max_body ? r->max_body : SPRAAY_BODY_MAX_BYTES;
@@ -245,7 +246,9 @@ spraay_call_state_t spraay_call_state(const spraay_call *c)
     case SPRAAY_WANT_APPROVAL: return SPRAAY_CALL_APPROVE;
     case SPRAAY_WANT_SIGNATURE: return f->shown ? SPRAAY_CALL_SIGN : SPRAAY_CALL_RUNNING;
     case SPRAAY_WANT_PROBE:
-    case SPRAAY_WANT_PAY: return f->in_air ? SPRAAY_CALL_SEND : SPRAAY_CALL_RUNNING;
+    case SPRAAY_WANT_PAY:
+        if (spraay_flight_hears(f)) return SPRAAY_CALL_STREAM;
+        return f->in_air ? SPRAAY_CALL_SEND : SPRAAY_CALL_RUNNING;
     default: return SPRAAY_CALL_RUNNING;
     }
 }
@@ -332,6 +335,50 @@ bool spraay_call_committed(const spraay_call *c)
     if (spraay_call_state(c) == SPRAAY_CALL_DONE) return false;
     spraay_session_situation(&c->flight->session, &now, "cancelled", "cancelled", "");
     return now.paid != SPRAAY_PAID_NO;
+}
+
+spraay_err spraay_call_begin(spraay_call *c, spraay_call_result *out, spraay_outcome *outcome)
+{
+    spraay_flight *f = c->flight;
+    spraay_answer head;
+    spraay_err err = SPRAAY_STATE;
+
+    if (spraay_call_state(c) == SPRAAY_CALL_STREAM) err = spraay_flight_head(f, &head);
+    if (err != SPRAAY_OK) return err;
+    spraay_engine_timer_clear(f->engine, &c->deadline);
+    spraay_session_exposed(&f->session, &head, outcome);
+    memset(out, 0, sizeof *out);
+    out->outcome = outcome;
+    out->status = f->status;
+    out->headers = spraay_buf_slice(&f->answer_headers);
+    out->body = (spraay_slice){ "", 0 };
+    out->transaction = outcome->transaction;
+    out->payer = f->purchase ? f->purchase->payer : "";
+    out->network = f->purchase ? f->purchase->network : "";
+    out->amount = f->purchase ? f->purchase->amount : 0;
+    return SPRAAY_OK;
+}
+
+spraay_slice spraay_call_heard(const spraay_call *c, size_t from)
+{
+    const spraay_flight *f = c->flight;
+    spraay_slice all = { "", 0 };
+
+    if (f == NULL) return all;
+    if (f->transfer != NULL && spraay_flight_hears(f))
+        all = spraay_buf_slice(&spraay_transfer_response(f->transfer)->body);
+    else if (f->delivered)
+        all = spraay_buf_slice(&f->purchase->stored.body);
+    else
+        all = spraay_buf_slice(&f->answer_body);
+    return spraay_slice_skip(all, from < all.n ? from : all.n);
+}
+
+void spraay_call_enough(spraay_call *c)
+{
+    if (spraay_call_state(c) != SPRAAY_CALL_STREAM) return;
+    c->flight->enough = true;
+    spraay_flight_cut(c->flight);
 }
 
 static void result_of_purchase(const spraay_flight *f, spraay_call_result *out)

@@ -89,6 +89,7 @@ typedef struct spraay_call_request {
     const char *reconcile;    /* id of a purchase whose fate is to be looked up: nothing is requested; NULL */
     const char *verb, *model, *route; /* for the record; NULL */
     bool again, quote, ask, external;
+    bool stream;           /* an answer from 200 to 299 is to be read while it comes */
     bool price_fixed;      /* a price accepted in the ledger does not overrule 'price' */
     bool repay;            /* what is proven paid and lost is bought again */
     int64_t total_ms;      /* 0: the client's */
@@ -110,6 +111,7 @@ typedef enum spraay_call_state_t {
     SPRAAY_CALL_APPROVE, /* spraay_call_approve */
     SPRAAY_CALL_SIGN,    /* spraay_call_sign */
     SPRAAY_CALL_SEND,    /* external: send what spraay_call_outgoing says, then _feed or _feed_break */
+    SPRAAY_CALL_STREAM,  /* the answer comes: spraay_call_begin, _heard, _enough; or wait for DONE */
     SPRAAY_CALL_DONE     /* spraay_call_outcome */
 } spraay_call_state_t;
 
@@ -156,6 +158,23 @@ typedef struct spraay_call_result {
     uint64_t amount;         /* millionths of a dollar; 0 when nothing was paid */
 } spraay_call_result;
 void spraay_call_result_get(const spraay_call *c, spraay_call_result *out);
+
+/* ---- an answer that is read while it comes ----
+ *
+ * The call keeps the whole of it: once it is complete it is the result, on record and handed over as any other.
+ * What breaks off is not asked for again in this call, since its beginning has been read. */
+
+/* The state is STREAM: the answer's head, and what can be said of the payment by now. Its body is empty and
+ * 'outcome' is the caller's to keep. From here on the call has no deadline of its own; idle_ms holds.
+ * SPRAAY_STATE otherwise, SPRAAY_NOMEM. */
+SPRAAY_MUST_USE spraay_err spraay_call_begin(spraay_call *c, spraay_call_result *out,
+                                             spraay_outcome *outcome);
+
+/* What has come of the answer's body from byte 'from' on, in any state. Until the next step. */
+spraay_slice spraay_call_heard(const spraay_call *c, size_t from);
+
+/* The caller has what it wants: the connection is closed, and what came by now is the answer, handed over. */
+void spraay_call_enough(spraay_call *c);
 
 /* The value is in the caller's hands: the purchase is history. */
 void spraay_call_taken(spraay_call *c);

@@ -92,6 +92,7 @@ static void finish(spraay_flight *f)
     if (f->asked && f->op.kind == SPRAAY_OP_CLAIM) spraay_ledger_withdraw(f->client->ledger, &f->op);
     /* A result that a caller is about to take stays claimed until it is taken. */
     f->landed = true;
+    if (kept && f->enough) spraay_flight_take(f);
     if (!kept || f->call == NULL) spraay_flight_release(f);
     flight_unlink(f);
 }
@@ -174,7 +175,7 @@ void spraay_flight_leave(spraay_flight *f, const char *kind, const char *code, c
         f->in_air = false;
         spraay_flight_release(f); /* before an equal call can ask for it */
         spraay_session_broke(&f->session, &b, now);
-    } else {
+    } else if (!f->enough) { /* else it is taken first */
         spraay_flight_release(f);
     }
     spraay_flight_pump(f);

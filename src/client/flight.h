@@ -67,6 +67,8 @@ struct spraay_flight {
     bool released;             /* the ledger knows that no call holds it */
     bool landed, told_landed;  /* nothing of it is under way any more; and the ledger knows */
     bool external;             /* the caller moves the bytes */
+    bool stream;               /* the caller reads the answer while it comes */
+    bool enough;               /* it has read all it wants: what there is counts as handed over */
     bool in_air;               /* external: the bytes are with the caller */
     bool shown;                /* the signer outside has what the session wants signed */
     bool pumping;
@@ -135,6 +137,13 @@ spraay_field *spraay_fields_copy(const spraay_field *from, size_t n, bool *ok);
 void spraay_fields_free(spraay_field *list, size_t n);
 
 spraay_now spraay_flight_now(const spraay_flight *f);
+
+/* Is there an answer from 200 to 299 whose body is still coming? */
+bool spraay_flight_hears(const spraay_flight *f);
+/* Fill in its headers, as a result has them; and what 'head' borrows until the next step. */
+SPRAAY_MUST_USE spraay_err spraay_flight_head(spraay_flight *f, spraay_answer *head);
+/* End it: what has come is the answer. */
+void spraay_flight_cut(spraay_flight *f);
 
 /* Report an answer of the leg in the air, wherever it came from. 'headers' borrowed. */
 void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *headers, spraay_slice body,

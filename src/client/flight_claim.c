@@ -128,6 +128,7 @@ static void take_orders(spraay_flight *g, spraay_flight *f)
     g->session.cfg.may_pay = f->session.cfg.may_pay;
     g->session.cfg.retries = f->session.cfg.retries;
     g->external = f->external;
+    g->stream = f->stream;
     g->max_body = f->max_body;
     g->total_ms = f->total_ms;
     g->wall_offset_s = f->wall_offset_s;

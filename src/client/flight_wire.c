@@ -38,6 +38,13 @@ static spraay_err keep_headers(spraay_buf *out, const spraay_headers *h)
     return err;
 }
 
+static void read_head(spraay_answer *a, long status, const spraay_headers *headers, spraay_slice body)
+{
+    spraay_answer_init(a, status, body);
+    for (size_t i = 0; i < headers->n; i++)
+        spraay_answer_header(a, spraay_headers_name(headers, i), spraay_headers_value(headers, i));
+}
+
 /* f->answer_body and f->file hold the body already. */
 static void report_answer(spraay_flight *f, long status, const spraay_headers *headers)
 {
@@ -48,9 +55,7 @@ static void report_answer(spraay_flight *f, long status, const spraay_headers *h
 
     f->status = status;
     if (keep_headers(&f->answer_headers, headers) != SPRAAY_OK) spraay_buf_clear(&f->answer_headers);
-    spraay_answer_init(&a, status, spraay_buf_slice(&f->answer_body));
-    for (size_t i = 0; i < headers->n; i++)
-        spraay_answer_header(&a, spraay_headers_name(headers, i), spraay_headers_value(headers, i));
+    read_head(&a, status, headers, spraay_buf_slice(&f->answer_body));
     (void)spraay_headers_get(headers, "Location", &location);
     if (spraay_headers_get(headers, "Date", &date) && spraay_httpdate_parse(&date_s, date) != SPRAAY_OK)
         date_s = 0;
@@ -75,8 +80,17 @@ void spraay_flight_answer(spraay_flight *f, long status, const spraay_headers *h
     spraay_flight_pump(f);
 }
 
-static void report_failure(spraay_flight *f, const spraay_response *r)
+/* The body becomes the flight's. */
+static void take_body(spraay_flight *f, spraay_response *r)
 {
+    spraay_buf_wipe(&f->answer_body);
+    f->answer_body = r->body;
+    spraay_buf_init(&r->body, 0);
+}
+
+static void report_failure(spraay_flight *f, spraay_response *r)
+{
+    spraay_answer head;
     char code[32];
     const char *name = spraay_failure_name(r->failure);
     size_t n = 0;
@@ -94,7 +108,13 @@ static void report_failure(spraay_flight *f, const spraay_response *r)
     case SPRAAY_FAIL_PROTOCOL: b.permanent = true; break;
     default: break;
     }
-    spraay_session_broke(&f->session, &b, spraay_flight_now(f));
+    if (!f->session.exposed) {
+        spraay_session_broke(&f->session, &b, spraay_flight_now(f));
+        return;
+    }
+    take_body(f, r); /* its reader may not have seen the end of it */
+    read_head(&head, r->status, &r->headers, (spraay_slice){ "", 0 });
+    spraay_session_cut(&f->session, &head, &b, spraay_flight_now(f));
 }
 
 static void arrived(void *ud, spraay_transfer *t)
@@ -105,15 +125,47 @@ static void arrived(void *ud, spraay_transfer *t)
     f->transfer = NULL;
     spraay_flight_ref(f);
     if (r->failure == SPRAAY_FAIL_NONE && r->complete) {
-        spraay_buf_wipe(&f->answer_body);
-        f->answer_body = r->body; /* moved */
-        spraay_buf_init(&r->body, 0);
+        take_body(f, r);
         free(f->file);
         f->file = spraay_transfer_take_file(t);
         report_answer(f, r->status, &r->headers);
     } else {
         report_failure(f, r);
     }
+    spraay_transfer_free(t);
+    spraay_flight_pump(f);
+    spraay_flight_unref(f);
+}
+
+bool spraay_flight_hears(const spraay_flight *f)
+{
+    const spraay_response *r;
+
+    if (!f->stream || f->transfer == NULL) return false;
+    if (f->session.want != SPRAAY_WANT_PROBE && f->session.want != SPRAAY_WANT_PAY) return false;
+    r = spraay_transfer_response(f->transfer);
+    return r->headers_complete && r->status >= 200 && r->status < 300;
+}
+
+spraay_err spraay_flight_head(spraay_flight *f, spraay_answer *head)
+{
+    const spraay_response *r = spraay_transfer_response(f->transfer);
+
+    read_head(head, r->status, &r->headers, (spraay_slice){ "", 0 });
+    f->status = r->status;
+    return keep_headers(&f->answer_headers, &r->headers);
+}
+
+void spraay_flight_cut(spraay_flight *f)
+{
+    spraay_transfer *t = f->transfer;
+    spraay_response *r = spraay_transfer_response(t);
+
+    spraay_flight_ref(f);
+    f->transfer = NULL;
+    spraay_transfer_cancel(t);
+    take_body(f, r);
+    report_answer(f, r->status, &r->headers);
     spraay_transfer_free(t);
     spraay_flight_pump(f);
     spraay_flight_unref(f);
@@ -163,10 +215,11 @@ static void launch(spraay_flight *f, bool paid)
         r.n_headers = n;
         r.body = spraay_buf_slice(&f->body);
         r.max_body_bytes = f->max_body;
+        r.stream = f->stream;
         r.total_ms = left > 1 ? left : 1;
         if (paid) { /* once it is in the air it is left there, even if the caller stops waiting */
             r.total_ms = f->total_ms > PAID_MS ? f->total_ms : PAID_MS;
-            r.spill_dir = f->client->spill_dir;
+            r.spill_dir = f->stream ? NULL : f->client->spill_dir; /* it is read from memory */
             r.fresh_connection = f->session.fresh;
         }
         r.on_done = arrived;

@@ -40,6 +40,7 @@ struct spraay_transfer {
     int64_t started_ms, active_ms, last_byte_ms;
 
     bool once;                /* never to be sent a second time */
+    bool stream;              /* an answer may take as long as it comes */
     bool begun;               /* has the final answer's status line come? */
     bool in_headers, interim; /* between a status line and its empty line; is it a 1xx? */
     size_t header_bytes, max_header_bytes;

@@ -46,6 +46,7 @@ typedef struct spraay_request {
     const char *spill_dir;    /* a body past max_body_bytes goes to a new 0600 file here */
     uint64_t max_spill_bytes; /* the most that file may hold */
 
+    bool stream;           /* once an answer from 200 to 299 has begun, only idle_ms limits it */
     bool fresh_connection; /* its own new connection, and never silently sent twice */
     spraay_http_version version;
     const char *proxy;          /* URL; "": none; NULL: the environment's, as curl reads it,

@@ -54,6 +54,7 @@ static void status_line(spraay_transfer *t, spraay_slice line)
     if (t->interim) return;
     t->res.status = status;
     t->begun = true;
+    if (t->stream && status < 300) t->total_ms = 0;
     spraay_engine_answer_begun(t);
 }
 
@@ -215,6 +216,7 @@ spraay_err spraay_transfer_new(spraay_transfer **out, const spraay_request *r)
     t->idle_ms = r->idle_ms;
     t->total_ms = r->total_ms;
     t->once = r->fresh_connection;
+    t->stream = r->stream;
     t->max_header_bytes = r->max_header_bytes;
     t->max_spill_bytes = r->max_spill_bytes;
     t->spill_fd = -1;

@@ -64,7 +64,7 @@ void session_succeed(spraay_session *s, const char *payment)
 /* Wait, then go on with 'then'; a wait beyond the caller's time ends the session as described before. */
 bool session_wait(spraay_session *s, int64_t ms, spraay_want then, spraay_now now)
 {
-    if (s->detached || now.mono_ms + ms >= s->cfg.deadline_ms) return false;
+    if (s->detached || s->exposed || now.mono_ms + ms >= s->cfg.deadline_ms) return false;
     s->wait_until_ms = now.mono_ms + ms;
     s->after_wait = then;
     s->want = SPRAAY_WANT_WAIT;
@@ -399,9 +399,10 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
     case SPRAAY_VERDICT_VOID:
         if (s->cfg.reconcile) proven_void(s);
         /* Signed once more, and only once: a nonce that was cancelled is void for ever. */
-        s->after_note = s->cfg.cls == SPRAAY_CLASS_NEVER || s->cfg.reconcile || s->detached || s->voided
-                            ? SPRAAY_WANT_NOTHING
-                            : SPRAAY_WANT_PROBE;
+        s->after_note =
+            s->cfg.cls == SPRAAY_CLASS_NEVER || s->cfg.reconcile || s->detached || s->exposed || s->voided
+                ? SPRAAY_WANT_NOTHING
+                : SPRAAY_WANT_PROBE;
         s->voided = true;
         s->want = SPRAAY_WANT_VOID;
         return;
@@ -420,7 +421,7 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
     }
     /* Not told. What may be signed again under the same nonce goes on, the rest says what it knows. */
     if (r->resign && !session_alive(s, now) && s->outcome.expect != SPRAAY_EXPECT_YES && !s->detached &&
-        !s->cfg.reconcile) {
+        !s->exposed && !s->cfg.reconcile) {
         session_probe(s);
         return;
     }
@@ -485,7 +486,7 @@ bool spraay_session_is_ending(const spraay_session *s)
 
 void spraay_session_attach(spraay_session *s, int64_t deadline_ms)
 {
-    s->detached = false;
+    s->detached = s->exposed = false;
     s->cfg.deadline_ms = deadline_ms;
 }
 

@@ -168,6 +168,7 @@ typedef struct spraay_session {
     int64_t sent_at_s;
     bool voided;    /* proven void once in this session */
     bool detached;  /* nobody waits: finish what is in flight, begin nothing */
+    bool exposed;   /* the caller has read from an answer: it is not asked for again */
     bool elsewhere; /* another process has an equal purchase in the air */
     bool lost;      /* it was paid, and its result is lost */
 
@@ -203,6 +204,11 @@ void spraay_session_unrenewed(spraay_session *s, const char *code, const char *s
 void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_slice location, int64_t date_s,
                              int64_t retry_after_s, spraay_now now);
 void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now now);
+/* The caller begins to read an answer from 200 to 299 while it still comes. 'head' has its headers; fills in
+ * what can be said of the payment by now: out->payment and out->transaction. */
+void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay_outcome *out);
+/* Such an answer broke off. */
+void spraay_session_cut(spraay_session *s, const spraay_answer *head, const spraay_break *b, spraay_now now);
 /* The paid request is about to be handed to the transport: from here on an authorization is out. */
 void spraay_session_sending(spraay_session *s, spraay_now now);
 /* The terms are about to be shown to a signer outside: counts like sending. */

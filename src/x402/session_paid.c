@@ -34,7 +34,7 @@ static void represent(spraay_session *s, bool allowed, int64_t ms, spraay_now no
 {
     const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
 
-    if (!allowed || s->detached || (r->presentations > 0 && s->sends >= r->presentations)) {
+    if (!allowed || s->detached || s->exposed || (r->presentations > 0 && s->sends >= r->presentations)) {
         session_lose(s, SPRAAY_WANT_NOTHING);
         return;
     }
@@ -58,7 +58,7 @@ static void after_loss(spraay_session *s, spraay_now now)
         represent(s, r->after_loss, 0, now);
         return;
     }
-    if (s->detached || s->sends >= r->presentations || now.mono_ms + ms >= s->cfg.deadline_ms) {
+    if (s->detached || s->exposed || s->sends >= r->presentations || now.mono_ms + ms >= s->cfg.deadline_ms) {
         session_lose(s, SPRAAY_WANT_NOTHING);
         return;
     }
@@ -240,4 +240,46 @@ void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now
         return;
     }
     after_loss(s, now);
+}
+
+/* An answer that is read while it comes */
+
+void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay_outcome *out)
+{
+    bool paid = s->want == SPRAAY_WANT_PAY;
+    spraay_receipt_mine m;
+    spraay_meaning meaning;
+
+    s->exposed = true;
+    memset(out, 0, sizeof *out);
+    out->ok = true;
+    out->status = head->status;
+    out->payment = paid || (s->open && s->sends > 0) ? "unconfirmed" : "free";
+    if (!paid) return;
+    mine(s, &m);
+    if (spraay_meaning_read(&meaning, head, s->version, &m) != SPRAAY_OK) return;
+    if (meaning.kind != SPRAAY_MEANING_PAID_OK) return;
+    out->payment = "settled";
+    session_line(out->transaction, sizeof out->transaction, meaning.receipt.transaction);
+}
+
+void spraay_session_cut(spraay_session *s, const spraay_answer *head, const spraay_break *b, spraay_now now)
+{
+    bool paid = s->want == SPRAAY_WANT_PAY;
+    spraay_outcome so_far;
+
+    spraay_session_exposed(s, head, &so_far);
+    if (!paid || strcmp(so_far.payment, "settled") != 0) {
+        spraay_session_broke(s, b, now);
+        return;
+    }
+    s->presentations++;
+    session_describe(s, b->timeout ? "timeout" : "connection", b->code,
+                     "what came before the break has been read; { on_lost = \"repay\" } buys the answer anew",
+                     "the payment settled, and the answer broke off: %s", b->sentence);
+    memcpy(s->outcome.transaction, so_far.transaction, sizeof s->outcome.transaction);
+    s->outcome.status = head->status;
+    s->outcome.paid = SPRAAY_PAID_YES;
+    s->after_note = SPRAAY_WANT_NOTHING;
+    s->want = SPRAAY_WANT_LOST;
 }

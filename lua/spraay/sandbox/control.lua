@@ -66,6 +66,11 @@ handlers["POST reset"] = function(sandbox)
   return done()
 end
 
+handlers["POST streams"] = function(sandbox)
+  sandbox.streams:signal()
+  return done()
+end
+
 handlers["GET config"] = function(sandbox) return done(sandbox:describe()) end
 
 handlers["POST config"] = function(sandbox, request)

@@ -5,6 +5,7 @@
 --- as a function from a request to a response; server.lua gives it a socket.
 -- SPDX-License-Identifier: MIT
 local cqueues = require "cqueues"
+local condition = require "cqueues.condition"
 local batch = require "spraay.sandbox.batch"
 local books = require "spraay.sandbox.books"
 local chain = require "spraay.sandbox.chain"
@@ -24,6 +25,7 @@ local limiter = require "spraay.sandbox.limiter"
 local media = require "spraay.sandbox.media"
 local money = require "spraay.sandbox.money"
 local networks = require "spraay.sandbox.networks"
+local openai = require "spraay.sandbox.openai"
 local providers = require "spraay.sandbox.providers"
 local reply = require "spraay.sandbox.reply"
 local routes = require "spraay.sandbox.routes"
@@ -40,6 +42,7 @@ local handlers = {
   gpu_run = gpu.run, gpu_status = gpu.status, gpu_models = gpu.models,
   text = compute.text, image = compute.image, video = compute.video, speech = compute.speech,
   transcription = compute.transcription, embeddings = compute.embeddings, batch = batch.handle,
+  completions = openai.completions,
   status = compute.status, models = compute.models, estimate = compute.estimate,
   manifest = free.manifest, manifest_moved = free.manifest_moved, health = free.health, stats = free.stats,
   root = free.root, key_usage = free.key_usage,
@@ -123,6 +126,7 @@ function sandbox:reset()
   self.chain = self.chains[self.rails[1].network]
   self.chain:fund(self.address, money.parse(options.funds or "1000"))
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
+  self.streams = condition.new()   -- streams that a fault holds back wait for it
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)
   self.media = media.new(function() return self.origin end)
   self.providers = providers.new(self)

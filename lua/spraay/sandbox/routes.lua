@@ -61,6 +61,12 @@ routes.list = {
   { method = "POST", path = "/api/v1/compute/estimate", name = "estimate", group = "compute", hidden = true,
     text = "List price of a number of jobs." },
 
+  { method = "POST", path = "/api/v1/chat/completions", price = 5000, name = "completions", group = "chat",
+    hidden = true,
+    text = "Chat completion in OpenAI's own format, streamed if asked.",
+    sample = { messages = MESSAGES, model = "openrouter/auto", stream = true },
+    answer = { object = "chat.completion", choices = { { index = 0 } } } },
+
   { method = "POST", path = "/api/v1/compute-futures/deposit", price = 10000, name = "futures_deposit",
     group = "compute-futures", deposit_limit = true,
     text = "Open a prepaid compute account; larger deposits earn a discount on every job.",

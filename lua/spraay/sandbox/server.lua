@@ -181,6 +181,20 @@ function wire.drip(socket, options, response, date)
   socket:close()
 end
 
+-- Server-sent events, a chunk each. A fault may hold them back after the first, until the lever is pulled,
+-- or end the connection in the middle.
+function wire.events(socket, options, response, date)
+  local head = raw_head(response, date, 0):gsub("content%-length: 0", "transfer-encoding: chunked")
+  local open = socket:xwrite(head, READ_SECONDS)
+  for i, piece in ipairs(options.list) do
+    if not open or i - 1 == options.cut then return socket:close() end
+    open = socket:xwrite(("%x\r\n%s\r\n"):format(#piece, piece), READ_SECONDS)
+    if options.hold and i == 1 then options.hold:wait() end
+  end
+  if open then socket:xwrite("0\r\n\r\n", READ_SECONDS) end
+  socket:close()
+end
+
 -- A body filled up with spaces, which JSON does not mind.
 local function pad(socket, response, date)
   local text = body_text(response)

@@ -46,6 +46,14 @@ lost("truncate_headers", "the answer breaks off inside its headers", function(_,
   return response
 end)
 
+lost("hold_stream", "a stream of events waits after the first, until POST /_sandbox/streams; and breaks off "
+  .. "after `events`, if given", function(self, passage, response)
+    if response.wire then
+      response.wire.hold, response.wire.cut = passage.gate.sandbox.streams, self:option "events"
+    end
+    return response
+  end)
+
 for _, status in ipairs{ 500, 502, 503, 504 } do
   lost(tostring(status), ("a %d"):format(status), function()
     if status == 500 then return reply.json(500, { error = "Internal Server Error" }) end
