@@ -50,6 +50,7 @@ function call.core_client(client)
   end
   local settings = { wallet = key, previous = client.core, ledger = config.ledger }   -- whose budget goes on
   for name, value in pairs(config.core) do settings[name] = value end
+  settings.spill_dir = config.ledger and config.ledger .. ".d/spill"   -- see src/ledger/place.h
   settings.headers = {}
   for i, line in ipairs(config.headers) do settings.headers[i] = line end
   if config.api_key then settings.headers[#settings.headers + 1] = { "X-API-Key", config.api_key } end
@@ -124,6 +125,22 @@ local function ask_signature(handle, client, verb)
     return handle:signature(nil, "the signer refused" .. because(why))
   end
   return handle:signature(signature)
+end
+
+-- ---- what is thrown ---------------------------------------------------------------------
+
+local function through(ok, ...)
+  if ok then return ... end
+  if not errors.is((...)) then scheduler.dropped() end
+  error((...), 0)
+end
+
+--- Run a function that makes calls. What it throws goes on, for want of memory, say; the calls it was in are nobody's
+-- from then on.
+function call.guarded(fn, ...)
+  local guard = compat.pcall_here()
+  if not guard then return fn(...) end
+  return through(guard(fn, ...))
 end
 
 -- ---- one call ---------------------------------------------------------------------------
@@ -312,7 +329,7 @@ function call.start(client, request, external)
   end
   local handle, wallet_err = call.core_client(client)
   if not handle then return errors.fail(wallet_err) end
-  scheduler.bury()
+  task.bury()
   local paid = request.class ~= "free" and request.pay ~= false
   -- Without a key a route known to cost money need not be asked; with an API key it may cost nothing.
   if paid and wallet_err and request.price and not client.config.api_key then
@@ -438,7 +455,17 @@ function call.perform(client, request)
     handle:close()
     return dry(raw, request)
   end
-  local text = raw.body or (raw.file and read_file(raw.file)) or ""
+  local text = raw.body or ""
+  if raw.file then   -- what is too large for memory lies beside the ledger until it is taken
+    text = read_file(raw.file)
+    if not text then
+      handle:close()
+      return errors.fail { kind = "ledger", code = "file_missing", paid = call.paid_word(raw.payment),
+        amount = raw.payment.atomic and money.format(raw.payment.atomic), purchase = raw.payment.purchase,
+        message = ("the answer was kept in %s, which cannot be read"):format(raw.file),
+        hint = "Put the file back and call again; { again = true } buys anew" }
+    end
+  end
   return {
     body = failure.body(text), text = text, file = raw.file, payment = call.payment_of(raw),
     status = raw.status,
