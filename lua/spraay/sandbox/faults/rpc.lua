@@ -12,6 +12,14 @@ faults.rpc_reset = {
   text = "the RPC resets the connection",
   apply = function() return reply.wire "reset" end,
 }
+faults.rpc_500 = {
+  text = "the RPC answers 500",
+  apply = function() return reply.json(500, { error = "Internal Server Error" }) end,
+}
+faults.rpc_garbage = {
+  text = "the RPC answers 200 with something that is no JSON",
+  apply = function() return { status = 200, headers = {}, body = "{\"jsonrpc\": \"2.0\", \"result\": {{{" } end,
+}
 faults.rpc_timeout = {
   text = "the RPC never answers", options = { seconds = 600 },
   apply = function(self) return reply.wire("hang", { seconds = self:option "seconds" }) end,
