@@ -180,3 +180,23 @@ describe("a token account's address", function()
     assert.is_true(seen > 10, seen .. " addresses")
   end)
 end)
+
+describe("base58 of any length", function()
+  local base58 = require "spraay.sandbox.solana.base58"
+
+  it("is the official one", function()
+    for _, case in ipairs(spec.vectors "base58".cases or {}) do
+      if case.bytes then
+        assert.equal(case.base58, base58.encode(spec.unhex(case.bytes)))
+        assert.equal(case.bytes, spec.hex(base58.decode(case.base58)))
+      end
+    end
+    local roll = spec.dice(7)
+    for n = 0, 64 do
+      local bytes = spec.bytes(roll, n)
+      assert.equal(bytes, base58.decode(base58.encode(bytes)))
+      if n == 32 or n == 64 then assert.equal(core.base58_encode(bytes), base58.encode(bytes)) end
+    end
+    assert.is_nil(base58.decode "0OIl")
+  end)
+end)

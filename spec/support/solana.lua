@@ -171,7 +171,7 @@ function alice:prepare(method, path, body, change)
   assert(probe.status == 402, ("probe: %d %s"):format(probe.status, probe.body))
   local entry
   for _, one in ipairs(payer.challenge(probe).accepts) do
-    if one.network:find "^solana:" then entry = one end
+    if one.network:find "^solana:" then entry = entry or one end
   end
   local transaction, memo = self:transaction(assert(entry, "nothing offered on Solana"), change)
   local payment = { x402Version = 2, accepted = entry, payload = { transaction = transaction } }

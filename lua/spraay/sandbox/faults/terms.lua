@@ -105,7 +105,9 @@ faults.decoy_asset = {
 }
 faults.changed_payto = {
   text = "another receiver than before", options = { pay_to = "0x00000000000000000000000000000000C0ffee00" },
-  apply = function(self, _, terms)
+  apply = function(self, passage, terms)
+    local solana = passage.gate.sandbox.solana
+    if not solana:account(solana:tokens_of(NO_OWNER)) then solana:fund(NO_OWNER, 0) end   -- he can be paid
     each(terms, function(term) term.payTo = of_kind(term, self:option("pay_to"):lower(), NO_OWNER) end)
   end,
 }

@@ -177,7 +177,9 @@ function chain:balances()
   local found = {}
   for _, versions in pairs(self.accounts) do
     local account = versions[#versions].account
-    if account and account.kind == "token" and account.mint == self.rail.asset then found[account.owner] = account.amount end
+    if account and account.kind == "token" and account.mint == self.rail.asset then
+      found[account.owner] = account.amount
+    end
   end
   return found
 end
@@ -212,7 +214,8 @@ local function append(self, tx, run)
   local slot, before = self:tip(), balances_of(tx, lookup)
   for name, account in pairs(run.changed) do change(self, name, account) end
   local entry = { tx = tx, signature = tx:id(), slot = slot, time = self:time(slot), err = run.err,
-                  fee = run.fee, transfers = run.transfers, logs = run.logs, before = before, after = balances_of(tx, lookup) }
+                  fee = run.fee, transfers = run.transfers, logs = run.logs, before = before,
+                  after = balances_of(tx, lookup) }
   self.landed[tx:digest()], self.by_signature[entry.signature] = entry, entry
   for _, name in ipairs(tx.accounts) do
     local list = self.by_account[name] or {}

@@ -4,6 +4,7 @@
 local core = require "spraay.core"
 local json = require "spraay.sandbox.json"
 local address = require "spraay.sandbox.solana.address"
+local base58 = require "spraay.sandbox.solana.base58"
 local transaction = require "spraay.sandbox.solana.transaction"
 
 local encode = {}
@@ -64,7 +65,7 @@ function encode.account(account, encoding, decimals)
              parsed = parsed[account.kind](account, decimals) }
   elseif encoding == "base58" then
     if #bytes > 128 then return nil end
-    data = json.array{ core.base58_encode(bytes), "base58" }
+    data = json.array{ base58.encode(bytes), "base58" }
   else
     data = json.array{ core.base64_encode(bytes), "base64" }
   end
@@ -123,7 +124,7 @@ end
 
 local function raw_instruction(instruction)
   return { programIdIndex = instruction.program - 1, accounts = indices(instruction.accounts),
-           data = core.base58_encode(instruction.data), stackHeight = 1 }
+           data = base58.encode(instruction.data), stackHeight = 1 }
 end
 
 local function parsed_instruction(self, instruction)
@@ -138,7 +139,7 @@ local function parsed_instruction(self, instruction)
         authority = move.authority, tokenAmount = amount_of(move.amount, move.decimals) } } }
   end
   return { programId = name, accounts = json.array(instruction.keys), stackHeight = 1,
-           data = core.base58_encode(instruction.data) }
+           data = base58.encode(instruction.data) }
 end
 
 local function signatures(tx)
@@ -153,7 +154,7 @@ end
 ---@param encoding string
 function encode.transaction(self, tx, encoding)
   if encoding == "base64" then return json.array{ core.base64_encode(tx.wire), "base64" } end
-  if encoding == "base58" then return json.array{ core.base58_encode(tx.wire), "base58" } end
+  if encoding == "base58" then return json.array{ base58.encode(tx.wire), "base58" } end
   local message = { recentBlockhash = tx.blockhash, instructions = json.array(), accountKeys = json.array() }
   for i, instruction in ipairs(tx.instructions) do
     message.instructions[i] = encoding == "jsonParsed" and parsed_instruction(self, instruction)

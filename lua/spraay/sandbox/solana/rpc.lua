@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
 local json = require "spraay.sandbox.json"
+local base58 = require "spraay.sandbox.solana.base58"
 local bank = require "spraay.sandbox.solana.bank"
 local encode = require "spraay.sandbox.solana.encode"
 local transaction = require "spraay.sandbox.solana.transaction"
@@ -11,6 +12,7 @@ local transaction = require "spraay.sandbox.solana.transaction"
 local rpc = {}
 
 local MAX_SIGNATURES = 1000
+local MAX_BASE58 = 1683         -- of a whole packet
 local STATUS_SLOTS = 300        -- how far back a signature's status is kept at hand
 
 -- Errors travel as tables; anything else thrown is a bug and shall be seen.
@@ -305,7 +307,8 @@ local function transaction_of(text, config)
   if type(text) ~= "string" then bad "Invalid params: invalid type: expected a string" end
   local encoding, bytes = given(config.encoding) or "base58", nil
   if encoding == "base64" then bytes = core.base64_decode(text)
-  elseif encoding == "base58" then bytes = core.base58_decode(text)
+  elseif encoding == "base58" and #text <= MAX_BASE58 then bytes = base58.decode(text)
+  elseif encoding == "base58" then bad(("base58 encoded too large: %d bytes (max: %d)"):format(#text, MAX_BASE58))
   else bad(("unsupported encoding: %s. Supported encodings: base58, base64"):format(tostring(encoding))) end
   if not bytes then bad(("invalid %s encoding"):format(encoding)) end
   local tx, why = transaction.parse(bytes)
