@@ -152,6 +152,33 @@ describe("a payment on Solana", function()
     assert.equal(0, box:ledger().count)
   end)
 
+  describe("sent, and not landed yet", function()
+    local function landed_after(delay, seconds)
+      box:fault("solana_settle_late", { times = 1, seconds = delay })
+      local answer, _, _, memo = bob:pay("POST", EMBED, TEXT)
+      assert.equal(502, answer.status)
+      assert.equal(0, box:ledger().count)
+      box:advance(seconds)
+      return box:ledger(), memo
+    end
+
+    it("lands in the block of its time, though the clock has jumped far beyond", function()
+      local books, memo = landed_after(40, 300)
+      assert.equal(1, books.count)
+      assert.equal(memo, books.settled[1].memo)
+      local line = solana.rpc(box, "getSignaturesForAddress", { solana.ata(bob.address) })[1]
+      assert.equal("[32] " .. memo, line.memo)
+      assert.is_true(math.abs(box:clock().now - 260 - line.blockTime) <= 2)
+      assert.equal("99995000", bob:balance())
+    end)
+
+    it("or never, if its blockhash does not live as long", function()
+      local books = landed_after(70, 300)
+      assert.equal(0, books.count)
+      assert.equal("100000000", bob:balance())
+    end)
+  end)
+
   describe("presented twice", function()
     it("one after the other: the second is refused, the chain knows the first", function()
       local header = bob:prepare("POST", EMBED, TEXT)

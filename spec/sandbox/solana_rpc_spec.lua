@@ -320,7 +320,7 @@ describe("Solana's RPC", function()
 
   describe("can be", function()
     it("down, wrong, silent", function()
-      for _, name in ipairs{ "rpc_down", "rpc_500", "rpc_garbage", "rpc_reset" } do
+      for _, name in ipairs{ "rpc_down", "rpc_500", "rpc_429", "rpc_garbage", "rpc_reset" } do
         box:fault(name, { times = 1 })
         assert.is_nil((ask "getSlot"))
       end

@@ -18,6 +18,7 @@ local function done(body) return reply.json(200, body or { ok = true }) end
 local handlers = {}
 
 handlers["GET ledger"] = function(sandbox)
+  sandbox.solana:catch_up()
   return done(sandbox.books:report(sandbox.chain, sandbox.solana))
 end
 

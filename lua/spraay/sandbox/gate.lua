@@ -124,13 +124,19 @@ function passage:settle()
     self.entry.verdict = "settlement failed: " .. reason
     return nil, reason
   end
+  self:book(transaction)
+  return transaction
+end
+
+--- The money has moved: into the books with it.
+function passage:book(transaction)
+  local a = self.authorization
   self.entry.verdict = "settled"
-  sandbox.books:settle{
+  self.gate.sandbox.books:settle{
     payer = a.payer, payTo = self.term.payTo, amount = a.value, nonce = a.nonce or json.null, memo = a.memo,
     route = self.route.title, path = self.request.target, body = digest_of(self.request),
     network = self.term.network, transaction = transaction,
   }
-  return transaction
 end
 
 -- Match and verify. A response means that the payment went no further.

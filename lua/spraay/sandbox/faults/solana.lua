@@ -1,7 +1,8 @@
---- Faults that only Solana knows: terms, the RPC and what is sent through it, X-Solana-Tx.
+--- Faults that only Solana knows: terms, settlement, the RPC and what is sent through it, X-Solana-Tx.
 --- Each says its stage itself.
 -- SPDX-License-Identifier: MIT
 local reply = require "spraay.sandbox.reply"
+local verify = require "spraay.sandbox.solana.verify"
 
 local faults = {}
 
@@ -78,6 +79,21 @@ faults.solana_mint = {
   stage = "terms", text = "another mint: PYUSD, of the Token-2022 program",
   options = { mint = "2b1kV6DkPAnxd5ixfnxCpjxmKwqjjaYmCZfHsFu24GXo" },
   apply = function(self, _, terms) each(terms, function(term) term.asset = self:option "mint" end) end,
+}
+
+-- ---- settlement ---------------------------------------------------------------------------------
+
+faults.solana_settle_late = {
+  stage = "settle", options = { seconds = 30 },
+  text = "502 at once; the transaction was sent, and lands so many seconds of the sandbox's clock later",
+  apply = function(self, passage)
+    if not passage:on_solana() then return nil end
+    passage.entry.verdict = "sent, not landed"
+    verify.settle_later(passage.authorization, passage.gate.sandbox.solana, self:option "seconds", function(entry)
+      if not passage:outdated() then passage:book(entry.signature) end
+    end)
+    return reply.proxy_page(502)
+  end,
 }
 
 -- ---- the RPC ------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ local function with_block(slot) return without_block(slot) and slot - 1 or slot 
 
 --- Newest slot.
 function chain:tip()
-  local passed = self.clock:elapsed() - self.started
+  local passed = (self.landing_at or self.clock:elapsed()) - self.started
   return with_block(FIRST_SLOT + math.floor(passed / chain.SLOT_SECONDS))
 end
 
@@ -239,16 +239,25 @@ function chain:land(tx)
   return append(self, tx, run)
 end
 
---- Send a transaction that will land in so many seconds, if its blockhash lets it.
-function chain:land_later(tx, seconds)
-  self.waiting[#self.waiting + 1] = { at = self.clock:elapsed() + seconds, tx = tx }
+--- Send a transaction that will land in so many seconds of the sandbox's clock, if its blockhash lives
+--- as long.
+---@param landed? fun(entry: table)  called if it does
+function chain:land_later(tx, seconds, landed)
+  local waiting = self.waiting
+  waiting[#waiting + 1] = { at = self.clock:elapsed() + seconds, tx = tx, landed = landed }
+  table.sort(waiting, function(a, b) return a.at < b.at end)
 end
 
---- Land what is due. Called before the chain is looked at.
+--- Land what is due, each in the block of its time, however far the clock has jumped. Called before the
+--- chain is looked at.
 function chain:catch_up()
-  local now = self.clock:elapsed()
-  for i = #self.waiting, 1, -1 do
-    if self.waiting[i].at <= now then self:land(table.remove(self.waiting, i).tx) end
+  local now, waiting = self.clock:elapsed(), self.waiting
+  while waiting[1] and waiting[1].at <= now do
+    local due = table.remove(waiting, 1)
+    self.landing_at = due.at
+    local entry = self:land(due.tx)
+    self.landing_at = nil
+    if entry and not entry.err and due.landed then due.landed(entry) end
   end
 end
 

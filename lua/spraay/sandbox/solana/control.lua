@@ -90,6 +90,7 @@ end
 
 --- The chain at a glance.
 function control.describe(chain)
+  chain:catch_up()
   local tip, balances, payers = chain:tip(), {}, {}
   for owner, micro in pairs(chain:balances()) do
     balances[owner] = { atomic = tostring(micro), usdc = money.text(micro) }

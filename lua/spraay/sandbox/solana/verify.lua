@@ -127,6 +127,16 @@ local function taken_up(chain, key)
   return false
 end
 
+-- With the signature of its fee payer.
+local function signed(tx, chain) return tx:countersigned(chain.managed[tx.accounts[1]]:sign(tx.bytes)) end
+
+--- Broadcast a payment that lands so many seconds later, or never: see chain:land_later.
+function verify.settle_later(authorization, chain, seconds, landed)
+  if not taken_up(chain, authorization.key) then
+    chain:land_later(signed(authorization.tx, chain), seconds, landed)
+  end
+end
+
 ---@return string? transaction
 ---@return string? reason
 function verify.settle(authorization, chain)
@@ -135,7 +145,7 @@ function verify.settle(authorization, chain)
   chain:catch_up()
   local tx = authorization.tx
   if chain:simulate(tx).err then return nil, REASON .. "transaction_simulation_failed" end
-  local entry, err = chain:land(tx:countersigned(chain.managed[tx.accounts[1]]:sign(tx.bytes)))
+  local entry, err = chain:land(signed(tx, chain))
   if not entry or err or entry.err then return nil, REASON .. "transaction_failed" end
   return entry.signature
 end
