@@ -19,7 +19,7 @@ local ONE_RAIL = {
   wrong_domain = "EVM", no_domain = "EVM", solana_only = "it changes what is offered",
   solana_blockhash = "Solana", solana_memo = "Solana", fee_payer_rotates = "Solana", no_fee_payer = "Solana",
   foreign_fee_payer = "Solana", own_fee_payer = "Solana", solana_mint = "Solana",
-  solana_settle_late = "Solana",
+  solana_settle_late = "Solana", solana_settle_reverts = "Solana",
 }
 
 -- Terms that no payer can sign as they stand, however careless.

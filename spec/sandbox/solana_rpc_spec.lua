@@ -226,6 +226,13 @@ describe("Solana's RPC", function()
       assert.equal("[7] feigned", list[2].memo)
       assert.equal(cjson.null, list[2].err)
       assert.equal("100000001", bob:balance())
+      local pay_to = solana.lever(box).payTo
+      solana.lever(box, "noise", { address = bob.address, memo = "paid", amount = "0.005", receiver = pay_to })
+      local name = ask("getSignaturesForAddress", solana.ata(bob.address), CONFIRMED)[1].signature
+      local entry = ask("getTransaction", name, { commitment = "confirmed", encoding = "jsonParsed" })
+      assert.equal(solana.ata(pay_to), entry.transaction.message.instructions[1].parsed.info.destination)
+      assert.not_equal(solana.ata(bob.address), entry.transaction.message.instructions[1].parsed.info.source)
+      assert.equal("100000001", bob:balance())
       assert.equal(0, box:ledger().count)
     end)
   end)

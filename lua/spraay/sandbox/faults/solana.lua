@@ -96,6 +96,17 @@ faults.solana_settle_late = {
   end,
 }
 
+faults.solana_settle_reverts = {
+  stage = "settle", text = "402, and the transaction is on chain as a failure; nothing moves",
+  apply = function(_, passage)
+    if not passage:on_solana() then return nil end
+    local transaction = verify.revert(passage.authorization, passage.gate.sandbox.solana)
+    local reason = "invalid_exact_svm_transaction_failed"
+    passage.entry.verdict = "settlement failed: " .. reason
+    return passage.wire.settle_failed(passage.gate, passage.route, passage:refusal(reason, transaction))
+  end,
+}
+
 -- ---- the RPC ------------------------------------------------------------------------------------
 
 faults.solana_unfinal = {

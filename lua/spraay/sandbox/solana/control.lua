@@ -7,9 +7,11 @@
 ---   POST solana/drop       { address }             close an owner's token account
 ---   POST solana/freeze     { address, frozen }     freeze it, or thaw it with frozen = false
 ---   POST solana/fee_payer  { refusing }            the facilitator signs nothing, or does again
----   POST solana/noise      { address, count, memo, amount, failed }
+---   POST solana/noise      { address, count, memo, amount, failed, receiver }
 ---                          transactions of strangers that touch an owner's token account: each sends
----                          him `amount` (default "0"), carrying `memo`, or fails to
+---                          him `amount` (default "0"), carrying `memo`, or fails to. With `receiver`
+---                          the money goes to that owner, and the account is named for nothing. The
+---                          books do not count them
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
 local money = require "spraay.sandbox.money"
@@ -36,9 +38,11 @@ end
 
 -- What a stranger sends: one transfer and perhaps a memo, in a message of the old kind.
 local function stranger_sends(chain, stranger, body, micro, n)
-  local from, to = chain:tokens_of(stranger.address), chain:tokens_of(body.address)
+  local touched = chain:tokens_of(body.address)
+  local from, to = chain:tokens_of(stranger.address), body.receiver and chain:tokens_of(body.receiver) or touched
   local accounts = { stranger.address, from, to, chain.rail.asset, chain.rail.program, address.MEMO }
-  local message = { "\1\0\3", string.char(#accounts) }
+  if to ~= touched then accounts[7] = touched end
+  local message = { string.char(1, 0, #accounts - 3, #accounts) }
   for _, name in ipairs(accounts) do message[#message + 1] = address.bytes(name) end
   message[#message + 1] = address.bytes((chain:blockhash(chain:tip())))
   local memo = body.memo or ("noise %d"):format(n)
@@ -54,11 +58,15 @@ function levers.noise(chain, body, micro)
   if count < 1 or count > 5000 then return "count: from 1 to 5000" end
   if memo ~= nil and (type(memo) ~= "string" or #memo > 120) then return "memo: a text of at most 120 bytes" end
   if memo and count > 1 then return "memo: one transaction at a time can carry it" end
+  if body.receiver ~= nil and not address.bytes(body.receiver) then return "receiver: not an address on Solana" end
   local stranger = keys.new(core.random_bytes(32))
   chain:set_lamports(stranger.address, 1000000000000)
   chain:set_balance(stranger.address, body.failed and 0 or micro * count)
   if body.failed then micro = micro + 1 end
+  local book = chain.on_landed
+  chain.on_landed = nil
   for n = 1, count do assert(chain:land(stranger_sends(chain, stranger, body, micro, n))) end
+  chain.on_landed = book
 end
 
 -- Levers that are not about an owner.

@@ -105,6 +105,13 @@ function methods.getBlockHeight(chain, view, params)
   return chain.height(slot_of(chain, view, config_of(params[1])))
 end
 
+-- Slot and height of one moment.
+function methods.getEpochInfo(chain, view, params)
+  local slot = slot_of(chain, view, config_of(params[1]))
+  return { absoluteSlot = slot, blockHeight = chain.height(slot), epoch = slot // 432000, slotIndex = slot % 432000,
+           slotsInEpoch = 432000, transactionCount = json.null }
+end
+
 function methods.getLatestBlockhash(chain, view, params)
   local slot = slot_of(chain, view, config_of(params[1]))
   local hash, last = chain:blockhash(slot)

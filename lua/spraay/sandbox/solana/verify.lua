@@ -137,6 +137,16 @@ function verify.settle_later(authorization, chain, seconds, landed)
   end
 end
 
+--- Put a payment on chain as a failure: the payer's account is frozen for just that block.
+---@return string transaction
+function verify.revert(authorization, chain)
+  taken_up(chain, authorization.key)
+  chain:freeze(authorization.payer, true)
+  local entry = assert(chain:land(signed(authorization.tx, chain)))
+  chain:freeze(authorization.payer, false)
+  return entry.signature
+end
+
 ---@return string? transaction
 ---@return string? reason
 function verify.settle(authorization, chain)
