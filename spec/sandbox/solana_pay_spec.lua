@@ -159,7 +159,8 @@ describe("a payment on Solana", function()
     local receipt = payer.receipt(answer)
     assert.is_false(receipt.success)
     assert.equal("invalid_exact_svm_transaction_failed", receipt.errorReason)
-    local line = solana.rpc(box, "getSignaturesForAddress", { solana.ata(bob.address), { commitment = "confirmed" } })[1]
+    local account = solana.ata(bob.address)
+    local line = solana.rpc(box, "getSignaturesForAddress", { account, { commitment = "confirmed" } })[1]
     assert.equal(receipt.transaction, line.signature)
     assert.equal("[32] " .. memo, line.memo)
     assert.same({ InstructionError = { 2, { Custom = 17 } } }, line.err)

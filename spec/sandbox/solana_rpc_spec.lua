@@ -325,6 +325,32 @@ describe("Solana's RPC", function()
     assert.truthy(text:find("sometime", 1, true))
   end)
 
+  it("answers nonsense with an error, whatever the call", function()
+    local METHODS = { "getAccountInfo", "getMultipleAccounts", "getBalance", "getTokenAccountBalance",
+      "getTokenAccountsByOwner", "getSlot", "getBlockHeight", "getBlockTime", "getLatestBlockhash",
+      "isBlockhashValid", "getSignaturesForAddress", "getTransaction", "getSignatureStatuses", "sendTransaction",
+      "simulateTransaction", "getMinimumBalanceForRentExemption", "getGenesisHash" }
+    local name = solana.ata(bob.address)
+    local ODD = { cjson.null, 5, -1, 1e300, "", "x", ("1"):rep(5000), true, { "x" }, { {} }, { encoding = 5 },
+      { limit = "5" }, { commitment = {} }, { minContextSlot = cjson.null, commitment = cjson.null }, { mint = 5 },
+      { mint = name }, { before = "x" }, { encoding = "base58", ["until"] = cjson.null }, name, solana.USDC }
+    for _, method in ipairs(METHODS) do
+      local calls = {}
+      for _, first in ipairs(ODD) do
+        for _, second in ipairs(ODD) do
+          calls[#calls + 1] = { jsonrpc = "2.0", id = #calls + 1, method = method, params = { first, second, first } }
+        end
+      end
+      local answer = box:request("POST", "/_sandbox/rpc/solana", { body = calls })
+      assert.equal(200, answer.status, method .. ": " .. answer.body)
+      assert.equal(#calls, #answer.json)
+      for i, one in ipairs(answer.json) do
+        assert.equal(i, one.id)
+        assert.is_true(one.result ~= nil or one.error.code < 0, method)
+      end
+    end
+  end)
+
   describe("can be", function()
     it("down, wrong, silent", function()
       for _, name in ipairs{ "rpc_down", "rpc_500", "rpc_429", "rpc_garbage", "rpc_reset" } do
