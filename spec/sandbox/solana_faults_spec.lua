@@ -40,7 +40,7 @@ describe("a fault strikes on Solana as on Base:", function()
     local patience = fault:find "timeout" and 0.3 or 5
     local answer, why, partial = who:present("POST", EMBED, TEXT, header, { seconds = patience })
     local count = box:ledger().count
-    for _ = 1, 50 do                                            -- of a settlement in the background
+    for _ = 1, 250 do                                           -- of a settlement in the background
       if fault ~= "settle_later" or count == 1 then break end
       require "cqueues".sleep(0.02)
       count = box:ledger().count

@@ -126,20 +126,20 @@ describe("a payment on Solana", function()
     assert.is_true(latest.lastValidBlockHeight - height >= 150)
     local header = bob:prepare("POST", EMBED, TEXT, { blockhash = latest.blockhash })
     local second = bob:prepare("POST", EMBED, TEXT, { blockhash = latest.blockhash })
-    box:advance(60)
+    box:advance(50)
     assert.equal(200, bob:present("POST", EMBED, TEXT, header).status)
-    box:advance(5)
+    box:advance(15)
     assert.equal(SIMULATION, reason(bob:present("POST", EMBED, TEXT, second)))
     assert.equal(1, box:ledger().count)
   end)
 
   it("expires while the handler is at work: 402 with a receipt, nothing moved", function()
     local header = bob:prepare("POST", EMBED, TEXT)
-    box:fault("handler_slow", { seconds = 0.3 })
+    box:fault("handler_slow", { seconds = 1 })
     local cq, answer = cqueues.new(), nil
     cq:wrap(function() answer = bob:present("POST", EMBED, TEXT, header) end)
     cq:wrap(function()
-      cqueues.sleep(0.1)
+      while box:ledger().verified == 0 do cqueues.sleep(0.02) end
       box:advance(70)
     end)
     assert(cq:loop())
@@ -185,7 +185,7 @@ describe("a payment on Solana", function()
       assert.equal(memo, books.settled[1].memo)
       local line = solana.rpc(box, "getSignaturesForAddress", { solana.ata(bob.address) })[1]
       assert.equal("[32] " .. memo, line.memo)
-      assert.is_true(math.abs(box:clock().now - 260 - line.blockTime) <= 2)
+      assert.is_true(math.abs(box:clock().now - 260 - line.blockTime) <= 10)
       assert.equal("99995000", bob:balance())
     end)
 
@@ -206,7 +206,7 @@ describe("a payment on Solana", function()
 
     it("at once: both do the work, one is a duplicate", function()
       local header = bob:prepare("POST", EMBED, TEXT)
-      box:fault("handler_slow", { seconds = 0.2 })
+      box:fault("handler_slow", { seconds = 0.7 })
       local cq, statuses, reasons = cqueues.new(), {}, {}
       for i = 1, 2 do
         cq:wrap(function()

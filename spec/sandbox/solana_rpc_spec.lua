@@ -18,6 +18,17 @@ describe("Solana's RPC", function()
 
   local function ask(method, ...) return solana.rpc(box, method, { ... }) end
 
+  -- Several calls in one batch, so that next to no time passes between them.
+  local function at_once(...)
+    local calls, results = {}, {}
+    for i, call in ipairs{ ... } do
+      calls[i] = { jsonrpc = "2.0", id = i, method = call[1], params = { call[2] } }
+    end
+    local answer = box:request("POST", "/_sandbox/rpc/solana", { body = calls })
+    for i, one in ipairs(answer.json) do results[i] = one.result end
+    return table.unpack(results)
+  end
+
   -- The number and the sentence of an error.
   local function trouble(method, ...)
     local _, why = solana.rpc(box, method, { ... })
@@ -32,28 +43,30 @@ describe("Solana's RPC", function()
 
   describe("keeps time", function()
     it("of slots and blocks: 400 ms each, some slots without a block, final after 32", function()
-      local slot, height = ask("getSlot", CONFIRMED), ask("getBlockHeight", CONFIRMED)
-      local final = ask "getSlot"
-      assert.is_true(slot - final >= 31 and slot - final <= 36, slot - final)
-      assert.is_true(height < slot)
-      box:advance(84)                                         -- 210 slots, ten of them empty
-      local grown, blocks = ask("getSlot", CONFIRMED) - slot, ask("getBlockHeight", CONFIRMED) - height
-      assert.is_true(grown >= 209 and grown <= 215, grown)
-      assert.is_true(blocks >= 199 and blocks <= 205, blocks)
+      local slot, final = at_once({ "getSlot", CONFIRMED }, { "getSlot" })
+      assert.is_true(slot - final >= 31 and slot - final <= 34, slot - final)
+      local before = ask("getEpochInfo", CONFIRMED)
+      assert.is_true(before.blockHeight < before.absoluteSlot)
+      box:advance(840)                                        -- 2100 slots, a hundred of them empty
+      local after = ask("getEpochInfo", CONFIRMED)
+      local grown = after.absoluteSlot - before.absoluteSlot
+      local empty = grown - (after.blockHeight - before.blockHeight)
+      assert.is_true(grown >= 2099, grown)
+      assert.is_true(math.abs(empty - grown / 21) <= 1, empty)
     end)
 
     it("of blockhashes: 150 blocks", function()
-      local latest = ask("getLatestBlockhash", CONFIRMED)
+      local latest, height = at_once({ "getLatestBlockhash", CONFIRMED }, { "getBlockHeight", CONFIRMED })
       assert.is_number(latest.context.slot)
       assert.is_string(latest.context.apiVersion)
       local hash = latest.value.blockhash
       assert.equal(32, #core.base58_decode(hash))
-      assert.equal(150, latest.value.lastValidBlockHeight - ask("getBlockHeight", CONFIRMED))
+      assert.is_true(latest.value.lastValidBlockHeight - height >= 149, height)     -- a slot may pass between
       assert.is_true(ask("isBlockhashValid", hash, CONFIRMED).value)
       assert.is_false(ask("isBlockhashValid", hash).value)    -- what is final does not know it yet
-      box:advance(55)
+      box:advance(50)
       assert.is_true(ask("isBlockhashValid", hash, CONFIRMED).value)
-      box:advance(12)
+      box:advance(15)
       assert.is_false(ask("isBlockhashValid", hash, CONFIRMED).value)
       assert.is_true(ask("getBlockHeight", CONFIRMED) > latest.value.lastValidBlockHeight)
       assert.is_true(ask "getLatestBlockhash".value.lastValidBlockHeight
@@ -63,7 +76,7 @@ describe("Solana's RPC", function()
     it("of blocks, and says which slots have none", function()
       local slot = ask "getSlot"
       local now = box:clock().now
-      assert.is_true(math.abs(ask("getBlockTime", slot) - (now - 13)) <= 3)
+      assert.is_true(math.abs(ask("getBlockTime", slot) - (now - 13)) <= 10)
       local empty = slot - slot % 21 - 1
       assert.equal(-32009, (trouble("getBlockTime", empty)))
       assert.equal(-32004, (trouble("getBlockTime", slot + 1000000)))
@@ -281,7 +294,8 @@ describe("Solana's RPC", function()
       end
       local text = bob:transfer(1000)
       local bytes = core.base64_decode(text)
-      local code = refused(core.base64_encode(bytes:sub(1, 40) .. "\0" .. bytes:sub(42)))
+      local other = string.char(255 - bytes:byte(41))
+      local code = refused(core.base64_encode(bytes:sub(1, 40) .. other .. bytes:sub(42)))
       assert.equal(-32003, code)
       assert.equal(-32602, (refused(core.base64_encode(bytes:sub(1, -2)))))
       assert.equal(-32602, (refused "%%%"))
