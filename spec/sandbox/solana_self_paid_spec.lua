@@ -64,6 +64,8 @@ describe("X-Solana-Tx", function()
 
   it("is refused in the gateway's words", function()
     assert.equal("Transaction not found or not yet confirmed", refused "5x")
+    assert.equal("Transaction not found or not yet confirmed", refused "\200")
+    assert.equal("0xc8", box:ledger().presented[2].nonce)
     assert.equal("Insufficient amount: 0.059999 USDC (required 0.06)", refused(transfer(59999)))
     local other = solana.payer(box)
     assert.equal("No USDC transfer to Spraay receive address found in transaction",

@@ -24,7 +24,7 @@
 ---   balances   address -> { atomic = digits, usdc = text }, of everybody who ever held something, on
 ---              Solana the owners
 ---   presented  list of every authorization that came in, good or not: nonce, payer (as claimed),
----              route, time, verdict ("settled", "refused: REASON", "not settled: answered 400", …)
+---              key (of what was signed: the nonce, on Solana the message's digest), route, time, verdict ("settled", "refused: REASON", "not settled: answered 400", …)
 ---   verified   how many of those were found good
 ---   handled    route -> how often its handler ran, free routes too
 ---   requests   how many requests came to the gateway; those to /_sandbox/ are not counted
@@ -54,7 +54,10 @@ end
 ---@param route string
 ---@return table entry
 function books:present(claim, route)
-  local entry = { nonce = claim.nonce or json.null, payer = claim.payer or json.null, route = route,
+  local nonce = claim.nonce
+  if nonce and not utf8.len(nonce) then nonce = "0x" .. crypto.hex(nonce) end    -- the books are JSON
+  local entry = { nonce = nonce or json.null, payer = claim.payer or json.null, route = route,
+                  key = claim.key or json.null,
                   time = self.clock:seconds(), verdict = "unread" }
   self.presented[#self.presented + 1] = entry
   return entry

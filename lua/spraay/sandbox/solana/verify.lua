@@ -101,9 +101,7 @@ function verify.claim(payload)
   local tx = read(payload)
   local move = tx and bank.first_transfer(tx)
   if not move then return {} end
-  local memo = tx:memos()[1]
-  if memo and not utf8.len(memo) then memo = core.hex_encode(memo) end      -- the books are JSON
-  return { nonce = memo, payer = move.authority, key = core.hex_encode(tx:digest()) }
+  return { nonce = tx:memos()[1], payer = move.authority, key = core.hex_encode(tx:digest()) }
 end
 
 ---@return table? authorization
