@@ -13,6 +13,7 @@ local step = require "spraay.step"
 local summary = require "spraay.summary"
 local task = require "spraay.task"
 local verbs = require "spraay.verbs"
+local wallets = require "spraay.wallet"
 
 local client = {}
 
@@ -106,10 +107,18 @@ function Client:reconcile(given)
   return client.give(self, reconcile.of_client(self, given))
 end
 
---- The address that pays, or nil, message, err.
-function Client:address()
+--- The address that pays, or nil, message, err. With two wallets, that of the first network; or of the one named.
+function Client:address(network)
   check_self(self, "address")
   local wallet = self.config.wallets[1]
+  if network ~= nil then
+    local rail = type(network) == "string" and wallets.rail_of(options.networks[network] or network)
+    wallet = rail and wallets.on(self.config.wallets, rail)
+    if not wallet then
+      return client.give(self, errors.usage("client:address: no wallet of this client pays on " .. errors.show(network),
+        nil, "argument"))
+    end
+  end
   if wallet then return client.give(self, wallet:address()) end
   local _, err = call.core_client(self)
   return client.give(self, errors.fail(err))

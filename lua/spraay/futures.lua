@@ -20,6 +20,7 @@ local scheduler = require "spraay.scheduler"
 local task = require "spraay.task"
 local verbs = require "spraay.verbs"
 local wait = require "spraay.wait"
+local wallets = require "spraay.wallet"
 
 local futures = {}
 
@@ -175,7 +176,7 @@ local function address_of(client, given, where)
     end
     return given
   end
-  local wallet = client.config.wallets[1]
+  local wallet = wallets.on(client.config.wallets, "evm")
   if not wallet then
     return errors.usage(where .. ": without a wallet, depositor is required", nil, "argument")
   end

@@ -220,7 +220,7 @@ function Job:save(path) end
 
 ---@class spraay.OpenOptions
 ---@field gateway string?  default $SPRAAY_GATEWAY, else production
----@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  default spraay.wallet.env()
+---@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: SPRAAY_PRIVATE_KEY and SPRAAY_SOLANA_KEY
 ---@field networks string[]?  order of preference; names or CAIP-2 ids
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
@@ -674,6 +674,10 @@ local Wallet = {}
 ---@return spraay.Error? err
 function Wallet:address() end
 
+--- Where it pays; the key is not opened for that.
+---@return "evm"|"solana"
+function Wallet:rail() end
+
 --- Forget the key.
 function Wallet:close() end
 
@@ -686,6 +690,7 @@ function Wallet:close() end
 ---@class spraay.Wallets
 local wallet = {}
 
+--- 64 hex digits are a key of an EVM chain; 64 bytes in base58, or as a JSON list, one of Solana.
 ---@param name? string  SPRAAY_PRIVATE_KEY unless told
 ---@return spraay.Wallet? wallet
 ---@return string? message
@@ -714,9 +719,12 @@ function wallet.generate() end
 ---@return nil, string, spraay.Error
 function wallet.keystore() end
 
---- Not in this version.
----@return nil, string, spraay.Error
-function wallet.solana() end
+--- A Solana key in a file of yours: the id.json of Solana's tools, or its 64 bytes in base58.
+---@param path string
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.solana(path) end
 
 ---@class spraay.Usdc  exact; + - < <= == among its own kind, * integer, tostring
 ---@operator add(spraay.Usdc): spraay.Usdc

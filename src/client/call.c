@@ -149,6 +149,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
         .reconcile = r->reconcile != NULL,
         .ask = r->ask,
         .claims = r->cls != SPRAAY_CLASS_FREE && c->wallet != NULL,
+        .named = r->purchase != NULL || c->run != NULL,
         /* A name makes even a look one purchase: it is not looked for anew. */
         .cls = r->purchase != NULL && r->cls == SPRAAY_CLASS_LOOK ? SPRAAY_CLASS_REPEAT : r->cls,
         .probe_safe = strcmp(f->method, "GET") == 0 || r->price != NULL || r->cls == SPRAAY_CLASS_REPEAT ||

@@ -42,8 +42,10 @@ static spraay_err intent_key(spraay_flight *f, uint8_t key[32])
 {
     const spraay_client *c = f->client;
     char hash[65];
+    /* The same whichever network is preferred: what is out on one is found before the other is paid on. */
+    const spraay_wallet *who = c->wallets[SPRAAY_RAIL_EVM] != NULL ? c->wallets[SPRAAY_RAIL_EVM] : c->wallet;
     const char *parts[] = {
-        spraay_wallet_address(c->wallet), f->origin, hash, c->run ? c->run : "", c->scope ? c->scope : "",
+        spraay_wallet_address(who), f->origin, hash, c->run ? c->run : "", c->scope ? c->scope : "",
         f->scope ? f->scope : ""
     };
     spraay_buf text;
@@ -120,7 +122,7 @@ static void take_orders(spraay_flight *g, spraay_flight *f)
     SWAP(char *, g->max, f->max);
     SWAP(spraay_field *, g->headers, f->headers);
     SWAP(size_t, g->n_headers, f->n_headers);
-    f->session.policy.fixed = g->session.policy.fixed; /* the record's */
+    f->session.policy.fixed = g->session.policy.fixed; /* the record's, in g's own memory */
     f->session.policy.origin = g->origin;
     g->session.policy = f->session.policy;
     g->session.cfg.cls = f->session.cfg.cls;
@@ -235,9 +237,13 @@ static spraay_err prepare_claim(spraay_flight *f)
     spraay_err err = intent_key(f, c->key);
 
     if (err == SPRAAY_OK) err = name_purchase(f);
-    if (err == SPRAAY_OK)
-        err = spraay_ledger_know(f->client->ledger, spraay_wallet_address(f->client->wallet),
-                                 spraay_wallet_auth_key(f->client->wallet));
+    c->also = NULL;
+    for (size_t i = 0; i <= SPRAAY_RAIL_SVM && err == SPRAAY_OK; i++) {
+        const spraay_wallet *w = f->client->wallets[i];
+        if (w == NULL) continue;
+        err = spraay_ledger_know(f->client->ledger, spraay_wallet_address(w), spraay_wallet_auth_key(w));
+        if (w != f->client->wallet) c->also = spraay_wallet_address(w);
+    }
     if (err != SPRAAY_OK) return err;
     memcpy(c->request, f->request_hash, 32);
     c->by_id = f->reconcile;

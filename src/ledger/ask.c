@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chain/eip55.h"
+#include "chain/solana_address.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 
@@ -136,12 +137,13 @@ static spraay_err verify_pages(spraay_store *s, spraay_query *q)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
-/* Nobody has the key of a payer that is no address, so no tag would tell. Every network so far is an EVM's. */
+/* Nobody has the key of a payer that is no address, so no tag would tell. */
 static bool is_payer(const char *payer)
 {
-    uint8_t address[20];
+    uint8_t address[32];
 
-    return spraay_evm_address_parse(address, payer, strlen(payer), SPRAAY_EVM_CHECKSUM) == SPRAAY_OK;
+    return spraay_evm_address_parse(address, payer, strlen(payer), SPRAAY_EVM_CHECKSUM) == SPRAAY_OK ||
+           spraay_solana_address_parse(address, payer) == SPRAAY_OK;
 }
 
 static spraay_err verify_row(spraay_store *s, spraay_query *q, spraay_row *r)

@@ -62,10 +62,14 @@ typedef struct spraay_claim {
     const char *run;      /* the live process of this name is us; NULL */
     const char *fresh_id; /* id to use for a new purchase */
     const char *payer;
+    const char *also; /* the same caller's address on another chain: it may be the payer instead; NULL */
     const char *origin;
     const char *label[SPRAAY_LABEL_COUNT];
     bool again; /* buy anew whatever is on record */
 } spraay_claim;
+
+/* Is a record of that payer the caller's? */
+bool spraay_claim_is_payer(const spraay_claim *c, const char *payer);
 
 /* The id of a named purchase: the same in every process, ledger or none. 'occurrence' counts in runs only. */
 void spraay_claim_id(char out[SPRAAY_PURCHASE_ID + 1], const spraay_claim *c, unsigned occurrence);

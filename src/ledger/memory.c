@@ -211,7 +211,7 @@ static void claim_named(memory *m, spraay_op *op)
         }
         /* In flight, or handed out in this process: the next equal one of the run is meant. */
         if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
-        if (memcmp(p->request, c->request, 32) != 0 || strcmp(p->payer, c->payer) != 0)
+        if (memcmp(p->request, c->request, 32) != 0 || !spraay_claim_is_payer(c, p->payer))
             op->err = SPRAAY_MISMATCH;
         else if (p->claimed)
             op->err = SPRAAY_BUSY;
@@ -227,7 +227,7 @@ static void claim_by_id(memory *m, spraay_op *op)
 
     if (p == NULL) {
         op->err = SPRAAY_MISSING;
-    } else if (strcmp(p->payer, op->claim->payer) != 0) {
+    } else if (!spraay_claim_is_payer(op->claim, p->payer)) {
         op->err = SPRAAY_MISMATCH;
     } else if (p->claimed) {
         op->err = SPRAAY_BUSY;

@@ -102,6 +102,7 @@ spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase 
     p->signed_at = from->signed_at;
     p->valid_before = from->valid_before;
     p->dies_mono_ms = from->dies_mono_ms;
+    p->last_height = from->last_height;
     p->header_valid_before = from->header_valid_before;
     p->sends = from->sends;
     p->sent_at = from->sent_at;

@@ -76,7 +76,9 @@ typedef struct spraay_purchase {
     int64_t signed_at;    /* wall time of the first signature; 0 before it */
     int64_t valid_before; /* the latest validBefore of all authorizations */
     int64_t dies_mono_ms; /* the same moment on the clock that cannot be set */
-    char *header_name;    /* the last authorization, ready to present; wiped in final states */
+    uint64_t
+        last_height;   /* Solana: no message of it settles in a block beyond; 0: unknown, or another chain */
+    char *header_name; /* the last authorization, ready to present; wiped in final states */
     char *header_value;
     int64_t header_valid_before;
 

@@ -22,6 +22,7 @@ static void renew(spraay_purchase *p)
     p->fixed = false;
     p->voided = true; /* the row stays, whatever comes: it remembers the epoch */
     p->signed_at = p->valid_before = p->dies_mono_ms = 0;
+    p->last_height = 0;
     p->sends = 0;
     p->sent_at = 0;
     p->handler_error = p->expect_unpaid = false;

@@ -59,7 +59,11 @@ static const char version_1[] =
     "CREATE TABLE journal ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);";
 
-static const char *const steps[] = { version_1 };
+#define VERSION_2_SOLANA "ALTER TABLE purchase ADD COLUMN last_height INTEGER NOT NULL DEFAULT 0;"
+
+static const char version_2[] = VERSION_2_SOLANA;
+
+static const char *const steps[] = { version_1, version_2 };
 
 #define TODAY ((int)(sizeof steps / sizeof steps[0]))
 

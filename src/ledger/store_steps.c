@@ -47,6 +47,7 @@ static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
 
     if (err != SPRAAY_OK) return err;
     if (j->op.amount > INT64_MAX) return SPRAAY_RANGE;
+    if (!r->p->fixed) memcpy(r->p->payer, j->facts->payer, sizeof r->p->payer);
     want = spraay_rules_reservation(r->p, j->op.budget_scope, j->op.amount);
     if (spraay_state_next(r->p->state, SPRAAY_EVENT_RESERVE) == SPRAAY_STATE_NONE) return SPRAAY_STATE;
     err = spraay_store_sums(s, &j->op, r->p, &sums);

@@ -12,6 +12,7 @@ The variables it prints, and that COMMAND finds in its environment:
    SPRAAY_GATEWAY                       where it listens
    SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC in it
    SPRAAY_BASE_RPC                      the chain in miniature
+   SPRAAY_SOLANA_KEY, SPRAAY_SOLANA_ADDRESS, SPRAAY_SOLANA_RPC   the same on Solana
    SPRAAY_STATE_DIR                     for COMMAND only: a folder that goes with it
 The exit status is COMMAND's own.
 
@@ -36,6 +37,13 @@ local function seconds(text)
   return nil, text .. " is not a number of seconds"
 end
 
+local function names(text)
+  local list = {}
+  for name in text:gmatch "[^,]+" do list[#list + 1] = name end
+  if #list > 0 then return list end
+  return nil, "no network"
+end
+
 function command.options(parser)
   parser:description(command.about .. " With `-- COMMAND …` it serves that command and ends with it.")
   parser:usage("Usage: spraay sandbox [options] [-- COMMAND ARGUMENTS…]")
@@ -47,6 +55,7 @@ function command.options(parser)
   option("--dialect", "NAME", "Of the compute futures; this release has ledger only."):default "ledger"
   option("--network", "NAME", "Home network: base or base-sepolia."):default "base"
   option("--rails", "N", "Payment rails offered: 1, 2 or 3. (default: 2)"):convert(whole(1, 3))
+  option("--networks", "NAMES", "Networks offered instead, in this order: solana or solana,base."):convert(names)
   option("--fault", "FAULT", "Arm a fault: NAME[:TIMES][@ROUTE]. May be given again."):count("*")
   parser:flag("--faults", "List the faults and leave.")
   option("--rate-limit", "N", "POSTs a minute and path; 30 is real, 0 none. (default: 300)")
@@ -78,6 +87,9 @@ local function exports(sandbox, private_key)
     { "SPRAAY_PRIVATE_KEY", private_key },
     { "SPRAAY_ADDRESS", sandbox.address },
     { "SPRAAY_BASE_RPC", sandbox.origin .. "/_sandbox/rpc" },
+    { "SPRAAY_SOLANA_KEY", sandbox.solana_key:export() },
+    { "SPRAAY_SOLANA_ADDRESS", sandbox.solana_key.address },
+    { "SPRAAY_SOLANA_RPC", sandbox:solana_rpc() },
   }
 end
 
@@ -144,7 +156,7 @@ function command.run(args, child)
   for _, key in ipairs(args.api_key) do keys[key] = {} end
   local box
   box, why = sandbox.new{
-    network = args.network, dialect = args.dialect, rails = args.rails, faults = args.fault,
+    network = args.network, dialect = args.dialect, rails = args.rails, networks = args.networks, faults = args.fault,
     rate_limit = args.rate_limit, job_seconds = args.job_seconds, upstream = args.upstream,
     upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, lenient = args.lenient,
     replay = args.replay, log = log,

@@ -76,8 +76,17 @@ check.wallet = function(value, config)
   for i, item in ipairs(list) do
     if not wallet.is(item) then return ("list: item %d is not a wallet"):format(i) end
   end
-  if #list > 1 then return "list: this version pays on one rail, so it takes one wallet" end
-  config.wallets = list
+  local seen = {}
+  for _, item in ipairs(list) do
+    local rail = item:rail()
+    if seen[rail] then
+      return "list: two wallets pay on the same rail: " .. seen[rail].source .. " and " .. item.source,
+        "It takes one for EVM chains and one for Solana"
+    end
+    seen[rail] = item
+  end
+  config.wallets = {}   -- a copy: the caller's list is the caller's
+  for i, item in ipairs(list) do config.wallets[i] = item end
 end
 
 check.networks = function(value, config)
@@ -96,12 +105,12 @@ check.networks = function(value, config)
     end
     if not seen[id] then
       seen[id], ids[#ids + 1] = true, id
-      payable = payable or id:match("^eip155:") ~= nil
+      payable = payable or wallet.rail_of(id) ~= nil
     end
   end
   if not payable then
     return "names no network this version can pay on",
-      "Add \"base\": without a Solana wallet nothing is paid there"
+      "Add \"base\" or \"solana\""
   end
   config.core.networks = ids
 end
@@ -167,8 +176,12 @@ check.assets = function(value, config)
     local network = networks[item.network] or item.network
     if not clauses.is_text(network) or not network:find(":", 1, true) then return where .. "needs network" end
     if not clauses.is_text(item.asset) then return where .. "needs asset, the address of the token" end
-    if not clauses.is_text(item.name) or not clauses.is_text(item.version) then
+    local on_evm = wallet.rail_of(network) ~= "solana"
+    if on_evm and (not clauses.is_text(item.name) or not clauses.is_text(item.version)) then
       return where .. "needs name and version, the token's EIP-712 domain"
+    end
+    if not on_evm and (item.name ~= nil or item.version ~= nil) then
+      return where .. "takes no name and version: Solana's tokens have no EIP-712 domain"
     end
     if not compat.integer(item.decimals) or item.decimals < 0 or item.decimals > 36 then
       return where .. "needs decimals, a whole number"

@@ -98,7 +98,7 @@ end)
 
 lost("receipt_other_nonce", "a receipt of somebody's other payment", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.transaction = "0x" .. ("cd"):rep(32)
+    receipt.transaction = passage:transaction_name(0xcd)
     receipt.extra = { nonce = "0x" .. ("11"):rep(32) }
     return receipt
   end)
@@ -106,14 +106,15 @@ end)
 
 lost("receipt_other_payer", "answered with a receipt that names another payer", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.payer = "0x00000000000000000000000000000000DeaDBeef"
+    receipt.payer = passage:on_solana() and "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
+      or "0x00000000000000000000000000000000DeaDBeef"
     return receipt
   end)
 end)
 
 lost("receipt_other_network", "answered with a receipt of another network", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.network = "eip155:1"
+    receipt.network = passage:on_solana() and "solana:4uhcVJyU9pJkvQyS88uRDiswHXSCkY3z" or "eip155:1"
     return receipt
   end)
 end)

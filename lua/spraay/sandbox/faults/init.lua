@@ -2,8 +2,8 @@
 ---
 --- A fault has a name and a stage: the moment in a request's life at which it may strike. It is
 --- armed with how often (`times`), how many chances to let pass first (`after`), for which routes
---- (`route`, part of "POST /path"), on which leg (`leg`: "probe" or "paid"), and with parameters of
---- its own. The catalogue is in the files beside this one, one a stage.
+--- (`route`, part of "POST /path"), on which leg (`leg`: "probe" or "paid"), at the RPC for which call
+--- (`method`), and with parameters of its own. The catalogue is in the files beside this one, one a stage.
 -- SPDX-License-Identifier: MIT
 local json = require "spraay.sandbox.json"
 
@@ -11,7 +11,7 @@ local faults = {}
 faults.__index = faults
 faults.__name = "spraay.sandbox.faults"
 
-local STAGES = { "accept", "version", "terms", "request", "challenge", "settle", "answer", "rpc" }
+local STAGES = { "accept", "version", "terms", "request", "challenge", "self_paid", "settle", "answer", "rpc" }
 
 local catalogue = {
   close_on_accept = { stage = "accept", text = "the connection is closed before the request is read" },
@@ -23,6 +23,7 @@ for _, stage in ipairs{ "terms", "request", "challenge", "settle", "answer", "rp
     catalogue[name] = fault
   end
 end
+for name, fault in pairs(require "spraay.sandbox.faults.solana") do catalogue[name] = fault end
 faults.catalogue = catalogue
 
 function faults.new()
@@ -78,6 +79,8 @@ function faults:clear() self.armed = {} end
 local function applies(armed, stage, request)
   if armed.stage ~= stage then return false end
   if armed.leg and request.leg and armed.leg ~= request.leg then return false end
+  local method = stage == "rpc" and armed:option "method"
+  if method and request.body.method ~= method then return false end
   return not armed.route or request.title:lower():find(armed.route:lower(), 1, true) ~= nil
 end
 

@@ -55,10 +55,11 @@ faults.endless_402 = {
 }
 faults.refuse = {
   leg = "paid", text = "a good payment is refused for the given reason",
-  options = { reason = "invalid_exact_evm_payload_signature" },
   apply = function(self, passage)
-    passage.entry.verdict = "refused: " .. self:option "reason"
-    return passage:challenge(self:option "reason")
+    local reason = self:option("reason", passage:on_solana() and "invalid_exact_svm_payload_signature_invalid"
+      or "invalid_exact_evm_payload_signature")
+    passage.entry.verdict = "refused: " .. reason
+    return passage:challenge(reason)
   end,
 }
 faults["409"] = {

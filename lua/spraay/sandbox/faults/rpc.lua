@@ -12,6 +12,21 @@ faults.rpc_reset = {
   text = "the RPC resets the connection",
   apply = function() return reply.wire "reset" end,
 }
+faults.rpc_500 = {
+  text = "the RPC answers 500",
+  apply = function() return reply.json(500, { error = "Internal Server Error" }) end,
+}
+faults.rpc_429 = {
+  text = "the RPC answers 429, as public ones do when they are asked too often",
+  apply = function()
+    return reply.json(429, { jsonrpc = "2.0", id = 1, error = { code = 429, message = "Too many requests" } },
+                      { { "retry-after", "1" } })
+  end,
+}
+faults.rpc_garbage = {
+  text = "the RPC answers 200 with something that is no JSON",
+  apply = function() return { status = 200, headers = {}, body = "{\"jsonrpc\": \"2.0\", \"result\": {{{" } end,
+}
 faults.rpc_timeout = {
   text = "the RPC never answers", options = { seconds = 600 },
   apply = function(self) return reply.wire("hang", { seconds = self:option "seconds" }) end,
