@@ -12,6 +12,7 @@ extern const luaL_Reg bind_codec[];
 extern const luaL_Reg bind_json[];
 extern const luaL_Reg bind_crypto[];
 extern const luaL_Reg bind_chain[];
+extern const luaL_Reg bind_evm[];
 extern const luaL_Reg bind_clock[];
 extern const luaL_Reg bind_wallet[];
 extern const luaL_Reg bind_client[];
@@ -31,6 +32,7 @@ static const luaL_Reg *const tables[] = {
     bind_json,
     bind_crypto,
     bind_chain,
+    bind_evm,
     bind_clock,
     bind_wallet,
     bind_client,
