@@ -5,7 +5,7 @@ local core = require "spraay.core"
 local spec = require "spec.helper"
 
 local vectors = spec.vectors "abi"
-local unpack = table.unpack or _G.unpack
+local unpack = require "spraay.compat".unpack
 
 -- The names of getAccount's results, in its order.
 local ACCOUNT = { "balance", "deposited", "totalDrawn", "totalRefunded", "jobCount", "tier", "discountBps" }
