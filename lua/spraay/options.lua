@@ -5,6 +5,7 @@
 -- Nothing here touches disk or network; the environment arrives as a function.
 local check = require "spraay.options.checks"
 local errors = require "spraay.errors"
+local fees = require "spraay.evm.fees"
 local headers = require "spraay.options.headers"
 local networks = require "spraay.options.networks"
 local origin = require "spraay.options.origin"
@@ -110,7 +111,7 @@ function options.open(given, env)
     core = { per_call = "600000", per_day = "5000000", connect_ms = 10000, idle_ms = 60000,
       total_ms = 180000 },
     gateway = options.PRODUCTION, loopback = false, prices = {}, rpc = {}, headers = {}, errors = "return",
-    dry_run = false, on_lost = "fail",
+    dry_run = false, on_lost = "fail", gas = fees.options {},
   }
   for name, value in pairs(from_environment(given, env)) do
     local ok, _, err = apply(config, name, value, env)

@@ -55,6 +55,8 @@
 ---@field payer string?
 ---@field purchase string?
 ---@field parts spraay.Payment[]?  of a compound call
+---@field gas string?  ETH, of transactions of the wallet's own
+---@field gas_usd string?  the same in dollars, where gas.eth_usd is set
 
 ---@class spraay.Billing  compute futures: what the account was charged; exact decimal strings
 ---@field charged string?
@@ -63,6 +65,8 @@
 ---@field discount string?
 ---@field job_number integer?
 ---@field status string?
+---@field transaction string?  escrow: by which the account was drawn on
+---@field warning string?  escrow: that the next job has a lower discount
 ---@field original table?  the gateway's own texts
 
 ---@class spraay.Result  unknown fields read through to body
@@ -251,10 +255,18 @@ function Job:save(path) end
 ---@field ca_file string?  certificates to trust instead of the system's
 ---@field resolve string[]?  "host:port:address"
 ---@field transport (fun(request: spraay.HttpRequest): spraay.HttpResponse?, string?)?  carries every request
----@field futures "ledger"|nil  the dialect of compute futures; this version speaks one
+---@field futures "ledger"|"escrow"|nil  the dialect of compute futures; told by the gateway's answers unless forced
+---@field escrow table<string, string>?  by network: the escrow contract of a gateway other than production
+---@field gas spraay.GasOptions?  what transactions of the wallet's own may cost
 ---@field errors "return"|"raise"|nil  "return" gives nil, message, err; "raise" throws err
 ---@field log (fun(line: string))|boolean|"stderr"|nil  a line a call; default $SPRAAY_LOG
 ---@field dry_run boolean?  ask for the price and sign nothing; default $SPRAAY_DRY_RUN
+
+---@class spraay.GasOptions
+---@field max_eth string?  most ETH that one deposit or refund may offer for gas, "0.0005" unless told
+---@field eth_usd spraay.Amount?  what an ETH is worth, to show gas in dollars too
+---@field bump_after number?  seconds without a block after which the fee is raised, 30 unless told
+---@field confirmations integer?  blocks that must hold a transaction before it is believed, 1 unless told
 
 ---@class spraay.Client
 ---@field futures spraay.Futures
@@ -560,10 +572,12 @@ local Futures = {}
 
 ---@class spraay.DepositArguments
 ---@field amount spraay.Amount  from 1 USDC on
----@field depositor string?  the wallet's address unless told
----@field expires_in_days integer?  90 unless told
+---@field confirm boolean?  escrow: have the gateway write the transactions out (0.01 USDC) and compare them
+---@field depositor string?  the wallet's address unless told; in the escrow dialect it can be no other
+---@field expires_in_days integer?  90 unless told; the escrow has no expiry
 
---- Deposit credit; the call costs 0.01 USDC.
+--- Deposit credit. Ledger: the call costs 0.01 USDC. Escrow: two transactions of the wallet's own; the amount counts
+--- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask.
 ---@param arguments string|spraay.DepositArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Account? account
@@ -571,7 +585,7 @@ local Futures = {}
 ---@return spraay.Error? err
 function Futures:deposit(arguments, options) end
 
----@param id string  CFE-…
+---@param id string  CFE-… of the ledger dialect, or the depositor's address in the escrow dialect
 ---@return spraay.Account? account
 ---@return string? message
 ---@return spraay.Error? err
@@ -585,7 +599,14 @@ function Futures:account(id) end
 function Futures:pricing(options) end
 
 ---@class spraay.Account  whoever knows the id can spend it
----@field id string
+---@field id string  CFE-…, or the depositor's address
+---@field dialect "ledger"|"escrow"
+---@field address string?  escrow
+---@field contract string?  escrow, of an account just deposited
+---@field network string?  the same
+---@field transaction string?  the same: of the deposit
+---@field balance_at_deposit string?  "50.000000"
+---@field warning string?  escrow: that the discount follows the balance
 ---@field depositor string?
 ---@field deposited string?  "50.000000"
 ---@field tier string?
@@ -644,14 +665,16 @@ function Account:transcribe(arguments, options) end
 ---@return spraay.Error? err
 function Account:embed(arguments, options) end
 
---- 0.001 USDC: result.balance, .deposited, .used, .job_count.
+--- result.balance, .deposited, .used, .job_count. Ledger: 0.001 USDC. Escrow: read from the contract, which is free,
+--- or with { via = "gateway" } for 0.001 USDC.
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message
 ---@return spraay.Error? err
 function Account:balance(options) end
 
---- 0.002 USDC: result.entries, newest first.
+--- result.entries, newest first. Ledger: 0.002 USDC. Escrow: read from the contract's events, which is free;
+--- result.complete is false where the node's time ran out.
 ---@param arguments? { limit: integer? }
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
@@ -659,7 +682,8 @@ function Account:balance(options) end
 ---@return spraay.Error? err
 function Account:history(arguments, options) end
 
---- 0.01 USDC: result.refunded.
+--- result.refunded. Ledger: 0.01 USDC. Escrow: a transaction of the wallet's own; { amount = "10" } takes a part,
+--- { confirm = true } has the gateway's own compared first (0.01 USDC).
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message

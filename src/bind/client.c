@@ -218,9 +218,11 @@ static int client_gc(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg client_methods[] = {
-    { "call", bind_client_call }, { "totals", bind_client_totals }, { "close", client_gc }, { NULL, NULL }
-};
+static const luaL_Reg client_methods[] = { { "call", bind_client_call },
+                                           { "totals", bind_client_totals },
+                                           { "evm", bind_client_evm },
+                                           { "close", client_gc },
+                                           { NULL, NULL } };
 static const luaL_Reg client_meta[] = { { "__gc", client_gc }, { NULL, NULL } };
 
 static int l_client(lua_State *L)

@@ -13,6 +13,8 @@ extern const luaL_Reg bind_json[];
 extern const luaL_Reg bind_crypto[];
 extern const luaL_Reg bind_chain[];
 extern const luaL_Reg bind_solana[];
+extern const luaL_Reg bind_evm[];
+extern const luaL_Reg bind_evm_sender[];
 extern const luaL_Reg bind_clock[];
 extern const luaL_Reg bind_wallet[];
 extern const luaL_Reg bind_client[];
@@ -33,6 +35,8 @@ static const luaL_Reg *const tables[] = {
     bind_crypto,
     bind_chain,
     bind_solana,
+    bind_evm,
+    bind_evm_sender,
     bind_clock,
     bind_wallet,
     bind_client,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/flight.h"
+#include "client/intent.h"
 #include "codec/hex.h"
 #include "codec/url.h"
 #include "core/time.h"
@@ -24,18 +25,6 @@ static spraay_err hash_request(spraay_flight *f)
     if (err == SPRAAY_OK) spraay_sha256(f->request_hash, text.d, text.n);
     spraay_buf_wipe(&text);
     return err;
-}
-
-static spraay_err fresh_id(spraay_flight *f)
-{
-    uint8_t raw[16];
-    char hex[33];
-    spraay_err err = spraay_random(raw, sizeof raw);
-
-    if (err != SPRAAY_OK) return err;
-    spraay_hex_encode(hex, raw, sizeof raw);
-    (void)snprintf(f->fresh_id, sizeof f->fresh_id, "pur_%s", hex);
-    return SPRAAY_OK;
 }
 
 static bool may_pay(const spraay_client *c, const char *origin)
@@ -132,7 +121,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
     if (err == SPRAAY_OK) err = set_url(f, r, &insecure);
     if (err == SPRAAY_OK) err = copy_fields(f, r);
     if (err == SPRAAY_OK) err = hash_request(f);
-    if (err == SPRAAY_OK) err = fresh_id(f);
+    if (err == SPRAAY_OK) err = spraay_intent_fresh_id(f->fresh_id);
     if (err != SPRAAY_OK) return err;
 
     policy.published = f->price;

@@ -79,6 +79,10 @@ const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w);
 SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG],
                                               size_t *n, const spraay_signing *what);
 
+/* Sign a digest for an EVM chain. SPRAAY_STATE as above. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign_digest(const spraay_wallet *w, uint8_t sig65[65],
+                                                     const uint8_t digest32[32]);
+
 /* The mark of a purchase. Fields are length-prefixed, so no two purchases share one by concatenation. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,
                                               const char *purchase_id, uint32_t epoch);

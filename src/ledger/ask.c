@@ -7,6 +7,7 @@
 #include "chain/solana_address.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
+#include "ledger/store_private.h"
 
 static spraay_err list(spraay_store *s, spraay_query *q)
 {
@@ -199,6 +200,7 @@ static spraay_err verify(spraay_store *s, spraay_query *q)
     if (err == SPRAAY_OK) err = note_damage(s, q, verify_rows(s, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_sums(s, NULL, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_words(s, NULL, q));
+    if (err == SPRAAY_OK) err = note_damage(s, q, store_chain_check(s, NULL, q));
     return err;
 }
 

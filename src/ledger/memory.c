@@ -385,12 +385,13 @@ static void memory_submit(spraay_ledger *l, spraay_op *op)
     switch (op->kind) {
     case SPRAAY_OP_CLAIM: claim(m, op); break;
     case SPRAAY_OP_RESERVE: reserve(m, op); break;
-    case SPRAAY_OP_EVENT: op->err = event(m, op); break;
+    case SPRAAY_OP_EVENT: op->err = op->tx != NULL ? SPRAAY_UNSUPPORTED : event(m, op); break;
     case SPRAAY_OP_RELEASE: op->err = let_return(m, op); break;
     case SPRAAY_OP_TOTALS:
         op->totals = spraay_budget_totals(&m->budget, m->rows, m->n, op->budget_scope);
         break;
     case SPRAAY_OP_QUERY: op->err = ask(m, op); break;
+    case SPRAAY_OP_CHAIN: op->err = SPRAAY_UNSUPPORTED; break; /* it would outlive what knows of it */
     }
     op->done = true;
 }

@@ -217,3 +217,10 @@ void spraay_purchase_free_amount(spraay_purchase *p)
     p->amount = 0;
     p->n_shares = 0;
 }
+
+bool spraay_purchase_is_on_chain(const spraay_purchase *p)
+{
+    const char *method = p->label[SPRAAY_LABEL_METHOD];
+
+    return method != NULL && strcmp(method, SPRAAY_CHAIN_METHOD) == 0;
+}

@@ -13,6 +13,7 @@
 #include "ledger/gate.h"
 #include "ledger/rows.h"
 #include "ledger/schema.h"
+#include "ledger/store_private.h"
 
 #define SKIP_MAX 20000 /* numbers of records tried one by one where a page is damaged */
 
@@ -167,6 +168,7 @@ static spraay_err fill(spraay_store *from, spraay_store *to, spraay_query *q)
     if (err == SPRAAY_OK) err = copy_rows(from, to, q);
     if (err == SPRAAY_OK) err = survive(from, q, spraay_store_check_sums(from, to, q));
     if (err == SPRAAY_OK) err = survive(from, q, spraay_store_check_words(from, to, q));
+    if (err == SPRAAY_OK) err = survive(from, q, store_chain_check(from, to, q));
     if (err != SPRAAY_OK) return err;
     copy_table(from, to, "SELECT id FROM owner", "INSERT OR IGNORE INTO owner VALUES (?1)");
     copy_table(from, to, "SELECT name, owner FROM run", "INSERT OR IGNORE INTO run VALUES (?1, ?2)");

@@ -4,6 +4,7 @@
 
 bool spraay_rules_held(const spraay_purchase *p, spraay_moment now)
 {
+    if (spraay_purchase_is_on_chain(p) && spraay_state_is_open(p->state)) return true;
     return p->named || now.wall_s <= p->valid_before + SPRAAY_HOLD_S ||
            now.mono_ms <= p->dies_mono_ms + (int64_t)SPRAAY_HOLD_S * 1000;
 }

@@ -20,7 +20,7 @@
 #include "ledger/place.h"
 #include "ledger/query.h"
 
-#define SPRAAY_STORE_STATEMENTS 48
+#define SPRAAY_STORE_STATEMENTS 64
 #define SPRAAY_LONG_AGO         (INT64_MIN / 4) /* of a boot before this one */
 
 typedef struct spraay_store {
@@ -169,6 +169,15 @@ enum {
     SPRAAY_SLOT_PRICE_WRITE,
     SPRAAY_SLOT_JOURNAL,
     SPRAAY_SLOT_DAY_PRUNE,
+    SPRAAY_SLOT_CHAIN_LIST,
+    SPRAAY_SLOT_CHAIN_FIND,
+    SPRAAY_SLOT_CHAIN_WRITE,
+    SPRAAY_SLOT_CHAIN_FORBIDDEN,
+    SPRAAY_SLOT_CHAIN_ATTEMPT,
+    SPRAAY_SLOT_SENDER_FIND,
+    SPRAAY_SLOT_SENDER_WRITE,
+    SPRAAY_SLOT_SENDER_LEAVE,
+    SPRAAY_SLOT_FREE_TURNS,
     SPRAAY_SLOT_COUNT
 };
 

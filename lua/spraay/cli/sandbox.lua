@@ -10,7 +10,7 @@ local command = { about = "Run a gateway on loopback: no key, no network, no mon
 local EXAMPLES = [[
 The variables it prints, and that COMMAND finds in its environment:
    SPRAAY_GATEWAY                       where it listens
-   SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC in it
+   SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC, and ETH for gas, in it
    SPRAAY_BASE_RPC                      the chain in miniature
    SPRAAY_SOLANA_KEY, SPRAAY_SOLANA_ADDRESS, SPRAAY_SOLANA_RPC   the same on Solana
    SPRAAY_STATE_DIR                     for COMMAND only: a folder that goes with it
@@ -52,7 +52,7 @@ function command.options(parser)
   local function option(name, argname, text) return parser:option(name, text):argname(argname) end
   option("--port", "N", "Port to listen on; 0 is any. (default: 8402, with COMMAND 0)"):convert(whole(0, 65535))
   option("--host", "ADDRESS", "Address to listen on; only loopback is allowed."):default "127.0.0.1"
-  option("--dialect", "NAME", "Of the compute futures; this release has ledger only."):default "ledger"
+  option("--dialect", "NAME", "Of the compute futures: ledger or escrow."):default "ledger"
   option("--network", "NAME", "Home network: base or base-sepolia."):default "base"
   option("--rails", "N", "Payment rails offered: 1, 2 or 3. (default: 2)"):convert(whole(1, 3))
   option("--networks", "NAMES", "Networks offered instead, in this order: solana or solana,base."):convert(names)
@@ -65,6 +65,7 @@ function command.options(parser)
   option("--upstream-model", "NAME", "Model to ask the upstream for.")
   option("--api-key", "KEY", "Accept this API key. May be given again."):count("*")
   option("--funds", "USDC", "What is in the throwaway account."):default "1000"
+  option("--ether", "ETH", "What it has for gas."):default "0.05"
   parser:flag("--lenient", "Match payments as the gateway does since September 2026.")
   parser:flag("--replay", "Answer a payment that was settled before with the same answer again.")
   option("--json-log", "FILE", "Append one JSON line a request to this file.")
@@ -146,9 +147,6 @@ function command.run(args, child)
   if args.host ~= "127.0.0.1" and args.host ~= "localhost" then
     return trouble "it listens on loopback only"
   end
-  if args.dialect == "escrow" then
-    return trouble "--dialect escrow: this release has the ledger dialect only; use --dialect ledger"
-  end
   local log, why = open_log(args.json_log)
   if why then return trouble(why) end
   local sandbox, server = require "spraay.sandbox", require "spraay.sandbox.server"
@@ -158,8 +156,8 @@ function command.run(args, child)
   box, why = sandbox.new{
     network = args.network, dialect = args.dialect, rails = args.rails, networks = args.networks, faults = args.fault,
     rate_limit = args.rate_limit, job_seconds = args.job_seconds, upstream = args.upstream,
-    upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, lenient = args.lenient,
-    replay = args.replay, log = log,
+    upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, ether = args.ether,
+    lenient = args.lenient, replay = args.replay, log = log,
   }
   if not box then return trouble(why) end
   local listener
@@ -175,8 +173,8 @@ function command.run(args, child)
   io.stdout:write("# ready\n")
   io.stdout:flush()
   if not args.quiet and not args.until_eof then
-    io.stderr:write(("Serving %s with %s USDC in a throwaway account. Ctrl-C ends it.\n")
-      :format(box.origin, args.funds))
+    io.stderr:write(("Serving %s with %s USDC and %s ETH in a throwaway account. Ctrl-C ends it.\n")
+      :format(box.origin, args.funds, args.ether))
   end
   return serve(listener, args.until_eof)
 end

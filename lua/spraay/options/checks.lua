@@ -2,7 +2,9 @@
 --- One checker per option of spraay.open.
 local clauses = require "spraay.options.clauses"
 local compat = require "spraay.compat"
+local core = require "spraay.core"
 local errors = require "spraay.errors"
+local fees = require "spraay.evm.fees"
 local headers = require "spraay.options.headers"
 local log = require "spraay.log"
 local money = require "spraay.money"
@@ -305,15 +307,28 @@ check.resolve = function(value, config)
   config.core.resolve = list
 end
 
-check.futures = function(value, config)
-  if value == "ledger" then
-    config.futures = value
-    return
+check.futures = one_of("escrow", "ledger")
+
+check.gas = function(value, config)
+  local gas, why, hint = fees.options(value)
+  if not gas then return why, hint end
+  config.gas = gas
+end
+
+check.escrow = function(value, config)
+  if type(value) ~= "table" then return "must be a table such as { base = \"0x…\" }" end
+  config.escrow = {}
+  for name, address in pairs(value) do
+    local id = networks[name] or (type(name) == "string" and name:match "^eip155:%d+$")
+    if not id then return "does not know the network " .. errors.show(name) end
+    local parsed, _, code
+    if type(address) == "string" then parsed, _, code = core.evm_address_parse(address, "checksum") end
+    if not parsed then
+      return ("for %s must be the contract's address%s"):format(name, code == "CHECKSUM"
+        and ", and this one's checksum is wrong" or "")
+    end
+    config.escrow[id] = parsed
   end
-  if value == "escrow" then
-    return "\"escrow\" is not in this version: it speaks the ledger dialect of compute futures only"
-  end
-  return "must be \"ledger\""
 end
 
 check.errors = one_of("return", "raise")

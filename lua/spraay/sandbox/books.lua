@@ -103,7 +103,7 @@ end
 function books:report(chain, solana)
   local total, balances = 0, {}
   for _, row in ipairs(self.settled) do total = total + money.integer(row.amount) end
-  for address in pairs(chain.history) do
+  for address in chain:holders() do
     local balance = chain:balance(address)
     local name = crypto.address(crypto.unhex(address, 20))
     balances[name] = { atomic = tostring(balance), usdc = money.text(balance) }

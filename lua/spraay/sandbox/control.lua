@@ -90,14 +90,27 @@ end
 
 handlers["GET requests"] = function(sandbox) return done{ requests = json.array(sandbox.recent) } end
 
+local function methods_of(body)
+  local names = {}
+  for _, call in ipairs(#body > 0 and body or { body }) do
+    if type(call) == "table" and type(call.method) == "string" then names[call.method] = true end
+  end
+  return names
+end
+
 -- One chain's RPC, through whatever a fault does to it.
 local function ask(sandbox, request, speaks, chain)
-  local view = {}
+  local view = { id = request.body.id or json.null }
+  function view.broadcast()
+    local fault = sandbox.faults:take("broadcast", request)
+    if fault then fault:apply(view) end
+  end
+  request.methods = methods_of(request.body)
   local fault = sandbox.faults:take("rpc", request)
   local early = fault and fault:apply(view)
   if early then return early end
-  local answer = done(speaks.answer(chain, view, request.body))
-  return view.lost or answer
+  local answer = speaks.answer(chain, view, request.body)
+  return view.early or view.lost or done(answer)
 end
 
 handlers["POST rpc"] = function(sandbox, request) return ask(sandbox, request, rpc, sandbox.chain) end
@@ -111,6 +124,8 @@ for _, name in ipairs(solana.NAMES) do
     return done(answer)
   end
 end
+
+for name, handler in pairs(require "spraay.sandbox.evm.levers") do handlers[name] = handler end
 
 local function media(sandbox, name)
   local bytes, content_type

@@ -15,6 +15,7 @@ local control = require "spraay.sandbox.control"
 local crypto = require "spraay.sandbox.crypto"
 local faults = require "spraay.sandbox.faults"
 local free = require "spraay.sandbox.free"
+local futures_escrow = require "spraay.sandbox.futures_escrow"
 local futures_ledger = require "spraay.sandbox.futures_ledger"
 local gate = require "spraay.sandbox.gate"
 local gpu = require "spraay.sandbox.gpu"
@@ -32,6 +33,7 @@ local routes = require "spraay.sandbox.routes"
 local solana_chain = require "spraay.sandbox.solana.chain"
 local solana_keys = require "spraay.sandbox.solana.keys"
 local transport = require "spraay.sandbox.transport"
+local u256 = require "spraay.sandbox.evm.u256"
 
 local sandbox = {}
 sandbox.__index = sandbox
@@ -53,8 +55,8 @@ for _, name in ipairs{ "deposit", "balance", "execute", "history", "refund", "pr
   handlers["futures_" .. name] = function(self, request) return self.futures[name](self.futures, request) end
 end
 
--- The futures dialects. A second one is a second entry.
-local DIALECTS = { ledger = futures_ledger }
+-- The dialects of the futures.
+local DIALECTS = { ledger = futures_ledger, escrow = futures_escrow }
 
 local function job_seconds(value)
   local seconds = { image = 0, video = 4, speech = 0, transcription = 0, gpu = 0, slow = 4 }
@@ -79,7 +81,7 @@ local SETTINGS = {
 ---@field rails? 1|2|3            rails offered; 2 is July 2026, 3 September
 ---@field networks? string[]      names of those offered instead, in their order: { "solana", "base" }
 ---@field solana_single_use? boolean  X-Solana-Tx takes a signature once, as of October
----@field dialect? "ledger"       of the compute futures
+---@field dialect? "ledger"|"escrow"  of the compute futures
 ---@field rate_limit? number      POSTs a minute and path; 30 is the real one, 0 none (default 300)
 ---@field job_seconds? number|table
 ---@field lenient? boolean        matching as of September
@@ -88,6 +90,7 @@ local SETTINGS = {
 ---@field key? string             32 bytes: the account that is funded at start
 ---@field solana_key? string      32 bytes: the seed of the one on Solana
 ---@field funds? string           decimal USDC, default "1000"
+---@field ether? string           decimal ETH for gas, default "0.05"
 
 --- Put a sandbox together. Nothing listens yet.
 ---@param options? spraay.sandbox.Options
@@ -99,10 +102,14 @@ function sandbox.new(options)
   if not networks.rails(name, 1) then return nil, ("unknown network %q"):format(name) end
   local dialect = options.dialect or "ledger"
   if not DIALECTS[dialect] then
-    return nil, ("the sandbox speaks the ledger dialect of compute futures, not %q"):format(dialect)
+    return nil, ("the sandbox speaks the ledger and the escrow dialect of compute futures, not %q")
+      :format(tostring(dialect))
   end
   if not money.parse(options.funds or "0") then
     return nil, ("%q is no amount of USDC"):format(tostring(options.funds))
+  end
+  if not u256.ether(options.ether or "0") then
+    return nil, ("%q is no amount of ether"):format(tostring(options.ether))
   end
   local self = setmetatable({
     network = name, dialect = dialect, options = options, config = {}, clock = clock.new(),
@@ -153,6 +160,8 @@ function sandbox:reset()
   self.solana:fund(self.solana_key.address, money.parse(options.funds or "1000"))
   self.solana:set_lamports(self.solana_key.address, SOL)
   self.solana.on_landed = function(entry) return book_transfer(self, entry) end
+  self.chain:set_ether(self.address, u256.ether(options.ether or "0.05"))
+  self.chain:deploy_escrow(self.rails[1].pay_to)
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
   self.streams = condition.new()   -- streams that a fault holds back wait for it
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)

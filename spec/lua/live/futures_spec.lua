@@ -147,6 +147,7 @@ end)
 
 describe("wrong arguments of futures are refused here and nothing is sent:", function()
   it("deposits, accounts, executes, history and refunds", function()
+    client = live.open(box, { futures = "ledger" })
     local account = client.futures:account "CFE-0123456789ABCDEF"
     local futures = client.futures
     live.unsent(box, function()
@@ -178,14 +179,5 @@ describe("wrong arguments of futures are refused here and nothing is sent:", fun
       assert.is_nil(value)
       assert.equal("over_max", err.code)
     end)
-  end)
-end)
-
-describe("the escrow dialect", function()
-  it("is not in this version, and open says so", function()
-    local value, message, err = spraay.open { gateway = box.url, futures = "escrow" }
-    assert.is_nil(value)
-    assert.equal("usage", err.kind)
-    assert.truthy(message:find("escrow", 1, true))
   end)
 end)

@@ -161,6 +161,24 @@ end, { status = 307 })
 
 lost("429", "a 429", function(self) return reply.rate_limited(self:option "wait") end, { wait = 1 })
 
+-- Set a member of an answer: path "transactions.1.to" (lists count from 1), or take it away.
+local function set_member(body, path, value)
+  local at, steps = body, {}
+  for step in path:gmatch "[^.]+" do steps[#steps + 1] = math.tointeger(step) or step end
+  for i = 1, #steps - 1 do
+    at = type(at) == "table" and at[steps[i]] or nil
+  end
+  if type(at) == "table" then at[steps[#steps]] = value end
+end
+
+faults.answer_altered = {
+  text = "paid, then answered with the member at `path` (\"transactions.1.to\") set to `value`, or gone",
+  apply = function(self, _, response)
+    set_member(response.body, self:option("path", ""), self:option "value")
+    return response
+  end,
+}
+
 faults.non_json_200 = {
   text = "paid, then 200 with plain text instead of JSON",
   apply = function(_, _, response)

@@ -120,8 +120,14 @@ faults.provider_unset = {
   apply = function(_, passage) passage.request.provider_unset = true end,
 }
 faults.store_down = {
-  leg = "paid", text = "the store of the prepaid accounts is down: 500, nothing is settled",
+  leg = "paid",
+  text = "the store of the prepaid accounts (ledger), or the gateway's RPC (escrow), is down: 500, nothing is settled",
   apply = function(_, passage) passage.request.store_down = true end,
+}
+faults.drawdown_fails = {
+  leg = "paid", text = "escrow: the operator's drawdown fails after the work: 500 that carries the result",
+  options = { details = "replacement fee too low (code=REPLACEMENT_UNDERPRICED)" },
+  apply = function(self, passage) passage.request.drawdown_fails = self:option "details" end,
 }
 faults.handler_slow = {
   leg = "paid", text = "the handler takes its time before the payment is settled", options = { seconds = 3 },

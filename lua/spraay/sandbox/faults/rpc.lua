@@ -49,10 +49,38 @@ faults.rpc_wrong_chain = {
   text = "the RPC belongs to another chain", options = { chain_id = 1 },
   apply = function(self, view) view.chain_id = math.tointeger(self:option "chain_id") end,
 }
+faults.rpc_rich = {
+  text = "the RPC says of every balance, allowance and account that it holds the given quantity",
+  options = { money = "0x" .. ("f"):rep(64) },
+  apply = function(self, view) view.money = self:option "money" end,
+}
+faults.rpc_nonce = {
+  text = "the RPC is wrong about the next nonce of an account by so many", options = { by = 5 },
+  apply = function(self, view) view.nonce = math.tointeger(self:option "by") end,
+}
+faults.rpc_gas = {
+  text = "the RPC estimates the given gas for every transaction", options = { gas = "0x5208" },
+  apply = function(self, view) view.gas = self:option "gas" end,
+}
+faults.rpc_fee = {
+  text = "the RPC names the given fee (a quantity of wei) whatever is asked about fees",
+  options = { fee = "0xde0b6b3a7640000" },
+  apply = function(self, view) view.fee = self:option "fee" end,
+}
+faults.rpc_hides = {
+  text = "the RPC knows no transaction and no receipt, mined or not",
+  apply = function(_, view) view.hide = true end,
+}
+faults.rpc_invents = {
+  text = "the RPC has a receipt of success for every hash",
+  apply = function(_, view) view.invent = true end,
+}
 faults.rpc_error = {
   text = "the RPC answers with an error object, as when its own limit is reached",
-  apply = function()
-    return reply.json(200, { jsonrpc = "2.0", id = 1, error = { code = -32005, message = "limit exceeded" } })
+  options = { code = -32005, message = "limit exceeded" },
+  apply = function(self, view)
+    local trouble = { code = math.tointeger(self:option "code"), message = self:option "message" }
+    return reply.json(200, { jsonrpc = "2.0", id = view.id, error = trouble })
   end,
 }
 
