@@ -265,6 +265,7 @@ void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay
     bool paid = s->want == SPRAAY_WANT_PAY;
     spraay_receipt_mine m;
     spraay_meaning meaning;
+    char fee_payer[SPRAAY_SOLANA_TEXT];
 
     s->exposed = true;
     memset(out, 0, sizeof *out);
@@ -272,7 +273,7 @@ void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay
     out->status = head->status;
     out->payment = paid || (s->open && s->sends > 0) ? "unconfirmed" : "free";
     if (!paid) return;
-    mine(s, &m);
+    mine(s, &m, fee_payer);
     if (spraay_meaning_read(&meaning, head, s->version, &m) != SPRAAY_OK) return;
     if (meaning.kind != SPRAAY_MEANING_PAID_OK) return;
     out->payment = "settled";
