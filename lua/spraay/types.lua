@@ -187,7 +187,7 @@ function Job:save(path) end
 
 ---@class spraay.OpenOptions
 ---@field gateway string?  default $SPRAAY_GATEWAY, else production
----@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: SPRAAY_PRIVATE_KEY and SPRAAY_SOLANA_KEY
+---@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: those of the environment
 ---@field networks string[]?  order of preference; names or CAIP-2 ids
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
