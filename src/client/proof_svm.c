@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/base64.h"
 #include "x402/words.h"
 
 enum state { ASK_GENESIS, ASK_HEIGHT, ASK_LIST, ASK_TRANSACTION, ASK_FIRST };
@@ -193,19 +192,14 @@ static spraay_proof_verdict read_transaction(spraay_proof_svm *p, const spraay_j
 {
     int wire = spraay_json_get(doc, result, "transaction");
     int err = spraay_json_get(doc, spraay_json_get(doc, result, "meta"), "err");
-    int text = spraay_json_first(doc, wire);
-    spraay_slice base64;
     spraay_buf bytes;
     bool read, ours;
 
-    if (spraay_json_type(doc, wire) != SPRAAY_JSON_ARRAY || err < 0 ||
-        spraay_json_plain(doc, text, &base64) != SPRAAY_OK)
-        return unavailable(p, "the RPC does not show a transaction that it lists");
     spraay_buf_init(&bytes, 4096);
-    read = spraay_base64_decode(&bytes, base64.p, base64.n) == SPRAAY_OK;
+    read = err >= 0 && spraay_rpc_svm_bytes(doc, wire, &bytes);
     ours = read && is_ours(p, spraay_buf_slice(&bytes));
     spraay_buf_wipe(&bytes);
-    if (!read) return unavailable(p, "the RPC's transaction is not base64");
+    if (!read) return unavailable(p, "the RPC does not show a transaction that it lists");
     if (ours && spraay_json_type(doc, err) != SPRAAY_JSON_NULL)
         return unavailable(p, "the RPC contradicts itself about a transaction that failed");
     if (ours) {
