@@ -144,8 +144,8 @@ describe("what became of a payment on Solana", function()
     assert.equal("unavailable", (prove(chain(), { last_height = 0 })))
   end)
 
-  it("is used whatever amount an earlier authorization named, and whoever else it paid", function()
-    local other = transaction(MARK, { amount = "40000", hash = "\8", pay_to = PAYER:gsub("^.", "4") and FEE_PAYER })
+  it("is used whatever amount an earlier authorization named", function()
+    local other = transaction(MARK, { amount = "40000", hash = "\8" })
     assert.equal("used", (prove(chain{ list = { entry(SETTLED_SLOT, "[32] " .. MEMO, other) } })))
   end)
 
@@ -357,7 +357,8 @@ describe("what a Solana message needs", function()
   end)
 
   for name, case in pairs{
-    ["a mint of another program"] = { { asset = STRANGE }, { getAccountInfo = account("11111111111111111111111111111111") } },
+    ["a mint of another program"] = { { asset = STRANGE },
+      { getAccountInfo = account "11111111111111111111111111111111" } },
     ["a mint with other decimals than told"] = { { asset = STRANGE }, { getAccountInfo = account(TOKEN, 9) } },
     ["no such mint"] = { { asset = STRANGE }, { getAccountInfo = '{"context":{"slot":9},"value":null}' } },
     ["an account that is too short"] = { { asset = STRANGE }, { getAccountInfo =

@@ -9,6 +9,7 @@ local spraay = require "spraay"
 local BASE, MAINNET = "eip155:8453", "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
 
 local box, key, n, ahead, clients, place
+local places = {}
 
 local function open(options)
   local all = { gateway = box.url, wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(key) },
@@ -29,6 +30,7 @@ end)
 teardown(function()
   live.stop(box)
   os.remove(key)
+  for _, one in ipairs(places) do processes.clear(one) end
 end)
 
 before_each(function()
@@ -40,7 +42,7 @@ end)
 
 after_each(function()
   for _, client in ipairs(clients) do client:close() end
-  processes.clear(place)
+  places[#places + 1] = place
 end)
 
 local function pass(seconds)
@@ -185,7 +187,8 @@ describe("a named purchase", function()
     assert.is_nil(result)
     assert.equal("network", err.code)
     assert.equal(0, #box:ledger().presented)
-    assert.equal(BASE, assert(chat(open{ wallet = spraay.wallet.file(box.keyfile) }, { purchase = "a" })).payment.network)
+    result = assert(chat(open{ wallet = spraay.wallet.file(box.keyfile) }, { purchase = "a" }))
+    assert.equal(BASE, result.payment.network)
   end)
 
   it("is paid once over lost answers, and found again in a run", function()
@@ -204,14 +207,12 @@ describe("a named purchase", function()
       local before = box:ledger().count
       assert.equal("settled", assert(chat(open(options), opts)).payment.status)
       pass(60)   -- until it is final
-      local elsewhere = processes.place()
-      options.ledger = elsewhere
+      options.ledger = processes.place()
+      places[#places + 1] = options.ledger
       local result, _, err = chat(open(options), opts)
-      processes.clear(elsewhere)
       assert.is_nil(result)
       assert.equal("paid_lost", err.code)
       assert.equal("yes", err.paid)
-      assert.equal(box:ledger().settled[before + 1].transaction, err.transaction or box:ledger().settled[before + 1].transaction)
       assert.equal(before + 1, box:ledger().count)
     end
   end)
@@ -269,19 +270,24 @@ describe("what was paid and lost on Solana", function()
   it("is told by reconcile, and so is what was never settled", function()
     local client = open()
     box:fault("settle_then_reset", { times = 1 })
-    box:fault("reset_before_settle", { times = 2 })
     assert.is_nil((client:embed{ input = "settled" }))
-    box:clear()
+    box:fault "reset_before_settle"
+    assert.is_nil((client:embed{ input = "not settled" }))
+    client:close()
     pass(400)
-    local done
-    for _ = 1, 100 do   -- the call's last presentation may still be in the air
-      done = assert(client:reconcile{ timeout = 10 })
-      if done.purchases[1].hint ~= "a call is under way" then break end
+    local other, done = open(), nil
+    for _ = 1, 100 do   -- a last presentation may still be in the air
+      done = assert(other:reconcile{ timeout = 10 })
+      local under_way = false
+      for _, line in ipairs(done.purchases) do under_way = under_way or line.hint == "a call is under way" end
+      if not under_way then break end
       spraay.sleep(0.05)
     end
-    assert.equal(0, done.open, done.purchases[1].hint)
-    assert.equal(1, #done.purchases)
-    assert.equal(box:ledger().count == 1 and "paid_lost" or "void", done.purchases[1].after)
+    local became = {}
+    for _, line in ipairs(done.purchases) do became[#became + 1] = line.after end
+    table.sort(became)
+    assert.same({ "paid_lost", "void" }, became)
+    assert.equal(1, box:ledger().count)
   end)
 end)
 
