@@ -47,17 +47,18 @@ end
 
 --- A chain in a table. `list` is newest first.
 local function chain(with)
-  local c = { genesis = GENESIS, height = LAST + 33, list = {}, first = 0, asked = {}, page = 1000 }
+  local c = { genesis = GENESIS, height = LAST + 33, list = {}, first = 0, asked = {}, page = 1000,
+    commitment = "finalized" }
   for k, v in pairs(with or {}) do c[k] = v end
   c.slot = c.slot or c.height + SLOT_OF_HEIGHT
   local methods = {}
   function methods.getGenesisHash() return c.genesis end
   function methods.getEpochInfo(params)
-    assert(params[1].commitment == "finalized")
+    assert(params[1].commitment == c.commitment)
     return { absoluteSlot = c.slot, blockHeight = c.height, epoch = 880, slotIndex = 1, slotsInEpoch = 432000 }
   end
   function methods.getSignaturesForAddress(params)
-    assert(params[1] == SOURCE and params[2].commitment == "finalized" and params[2].minContextSlot == c.slot)
+    assert(params[1] == SOURCE and params[2].commitment == c.commitment and params[2].minContextSlot == c.slot)
     local page, on = setmetatable({}, { empty = true }), params[2].before == nil
     for _, e in ipairs(c.list) do
       if #page == math.min(c.page, params[2].limit) then break end
@@ -71,7 +72,7 @@ local function chain(with)
     return page
   end
   function methods.getTransaction(params)
-    assert(params[2].commitment == "finalized" and params[2].maxSupportedTransactionVersion == 0)
+    assert(params[2].commitment == c.commitment and params[2].maxSupportedTransactionVersion == 0)
     for _, e in ipairs(c.list) do
       if e.signature == params[1] and e.wire then
         return { slot = e.slot, meta = { err = e.tx_err or cjson.null, fee = 5000 }, version = 0,
@@ -279,11 +280,11 @@ describe("what became of a payment on Solana", function()
 end)
 
 describe("a name without a record", function()
-  it("is looked for through all that there is, whatever the height", function()
+  it("is looked for through all that there is, whatever the height, final or not", function()
     local old = entry(1000, "[32] " .. MEMO, OURS)
-    local c = chain{ list = { entry(SETTLED_SLOT, "[1] x"), old } }
+    local c = chain{ list = { entry(SETTLED_SLOT, "[1] x"), old }, commitment = "confirmed" }
     assert.equal("used", (prove(c, { history = true, last_height = 0 })))
-    c = chain{ list = { entry(SETTLED_SLOT, "[1] x"), entry(5) } }
+    c = chain{ list = { entry(SETTLED_SLOT, "[1] x"), entry(5) }, commitment = "confirmed" }
     assert.equal("void", (prove(c, { history = true, last_height = 0 })))
     assert.is_nil(table.concat(c.asked):find "getTransaction")   -- no memo there is none of ours
   end)

@@ -206,7 +206,6 @@ describe("a named purchase", function()
       local opts = not options.run and { purchase = "named " .. n } or nil
       local before = box:ledger().count
       assert.equal("settled", assert(chat(open(options), opts)).payment.status)
-      pass(60)   -- until it is final
       options.ledger = processes.place()
       places[#places + 1] = options.ledger
       local result, _, err = chat(open(options), opts)

@@ -55,6 +55,7 @@ void spraay_proof_svm_init(spraay_proof_svm *p, const spraay_proof_svm_question 
 
 spraay_err spraay_proof_svm_request(spraay_proof_svm *p, spraay_buf *body)
 {
+    const char *commitment = p->q.history ? "confirmed" : "finalized";
     char account[SPRAAY_SOLANA_TEXT];
     unsigned id = p->request_id + 1;
 
@@ -63,20 +64,20 @@ spraay_err spraay_proof_svm_request(spraay_proof_svm *p, spraay_buf *body)
     switch ((enum state)p->state) {
     case ASK_GENESIS: return spraay_rpc_svm_request(body, id, "getGenesisHash", "[]");
     case ASK_HEIGHT:
-        return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"finalized\"}]");
+        return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"%s\"}]", commitment);
     case ASK_LIST:
         spraay_solana_address_format(account, p->q.source32);
         return spraay_rpc_svm_request(body, id, "getSignaturesForAddress",
-                                      "[\"%s\",{\"limit\":%d,\"commitment\":\"finalized\","
+                                      "[\"%s\",{\"limit\":%d,\"commitment\":\"%s\","
                                       "\"minContextSlot\":%" PRIu64 "%s%s%s}]",
-                                      account, SPRAAY_PROOF_SVM_PAGE, p->slot,
+                                      account, SPRAAY_PROOF_SVM_PAGE, commitment, p->slot,
                                       p->before[0] ? ",\"before\":\"" : "", p->before,
                                       p->before[0] ? "\"" : "");
     case ASK_TRANSACTION:
         return spraay_rpc_svm_request(body, id, "getTransaction",
-                                      "[\"%s\",{\"encoding\":\"base64\",\"commitment\":\"finalized\","
+                                      "[\"%s\",{\"encoding\":\"base64\",\"commitment\":\"%s\","
                                       "\"maxSupportedTransactionVersion\":0}]",
-                                      p->candidates[p->at]);
+                                      p->candidates[p->at], commitment);
     case ASK_FIRST: return spraay_rpc_svm_request(body, id, "getFirstAvailableBlock", "[]");
     }
     return SPRAAY_STATE;
