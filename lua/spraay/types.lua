@@ -203,7 +203,7 @@ function Job:save(path) end
 ---@field pay_to string|string[]|nil  receivers that may be paid
 ---@field assets spraay.Asset[]?  other tokens
 ---@field prices table<string, spraay.Amount>?  by verb or path, over the published prices compiled in
----@field rpc table<string, string|false>|false|nil  by network: where proof is looked for; false: nowhere
+---@field rpc table<string, string|false>|false|nil  by network: where chains are asked; false: nowhere
 ---@field timeout number|spraay.Timeouts|nil  seconds; a number is the total
 ---@field retries integer?  of requests before payment, 2 unless told
 ---@field rate boolean|{ limit: integer?, window: number? }|nil  space calls under the gateway's limiter;
@@ -446,6 +446,7 @@ function Client:plan() end
 ---@field pay_to string?
 ---@field asset string?
 ---@field nonce string?  of its authorizations
+---@field memo string?  on Solana: of its transfers, unless the server demanded another
 ---@field epoch integer?
 ---@field created integer?
 ---@field signed_at integer?
@@ -513,11 +514,12 @@ function Client:step(name, fn) end
 ---@return spraay.Error? err
 function Client:summary() end
 
---- The address that pays.
+--- The address that pays: with two wallets that of the first network, or of the one named.
+---@param network? string
 ---@return string? address
 ---@return string? message
 ---@return spraay.Error? err
-function Client:address() end
+function Client:address(network) end
 
 ---@return boolean
 function Client:close() end

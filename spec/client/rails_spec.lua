@@ -210,7 +210,7 @@ describe("a named purchase", function()
       places[#places + 1] = options.ledger
       local result, _, err = chat(open(options), opts)
       assert.is_nil(result)
-      assert.equal("paid_lost", err.code)
+      assert.equal("paid_before", err.code)
       assert.equal("yes", err.paid)
       assert.equal(before + 1, box:ledger().count)
     end
