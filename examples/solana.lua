@@ -9,7 +9,8 @@ local client = assert(spraay.open{
   networks = { "solana", "base" },
   budget = "0.10",
 })
-print("pays from " .. assert(client:address "solana") .. " on Solana, from " .. assert(client:address "base") .. " on Base")
+print("on Solana from " .. assert(client:address "solana"))
+print("on Base   from " .. assert(client:address "base"))
 
 local answer = assert(client:chat(arg[1] or "Why is the sea salt?"))
 print(answer.text)

@@ -8,9 +8,9 @@ local box, folder
 --- Run an example with the sandbox's variables; its output and whether it ended well.
 local function run(name, arguments)
   local command = ("cd %s && SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_SOLANA_KEY=%s " ..
-    "SPRAAY_SOLANA_RPC=%s SPRAAY_OUT=%s/out SPRAAY_STATE_DIR=%s/state timeout 120 lua5.4 %s/examples/%s.lua %s 2>&1; " ..
-    "echo \"status $?\""):format(folder, box.url, box.key, box.rpc, box.solana_key, box.solana_rpc, folder, folder,
-    os.getenv "PWD", name, arguments or "")
+    "SPRAAY_SOLANA_RPC=%s SPRAAY_OUT=%s/out SPRAAY_STATE_DIR=%s/state timeout 120 lua5.4 %s/examples/%s.lua %s " ..
+    "2>&1; echo \"status $?\""):format(folder, box.url, box.key, box.rpc, box.solana_key, box.solana_rpc, folder,
+    folder, os.getenv "PWD", name, arguments or "")
   local pipe = assert(io.popen(command))
   local text = pipe:read "*a"
   pipe:close()
