@@ -60,6 +60,7 @@ build = {
         "src/bind/ledger.c",
         "src/bind/module.c",
         "src/bind/proof.c",
+        "src/bind/proof_svm.c",
         "src/bind/socket.c",
         "src/bind/solana.c",
         "src/bind/transfer.c",

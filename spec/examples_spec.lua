@@ -7,9 +7,10 @@ local box, folder
 
 --- Run an example with the sandbox's variables; its output and whether it ended well.
 local function run(name, arguments)
-  local command = ("cd %s && SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_OUT=%s/out " ..
-    "SPRAAY_STATE_DIR=%s/state timeout 120 lua5.4 %s/examples/%s.lua %s 2>&1; echo \"status $?\""):format(folder,
-    box.url, box.key, box.rpc, folder, folder, os.getenv "PWD", name, arguments or "")
+  local command = ("cd %s && SPRAAY_GATEWAY=%s SPRAAY_PRIVATE_KEY=%s SPRAAY_BASE_RPC=%s SPRAAY_SOLANA_KEY=%s " ..
+    "SPRAAY_SOLANA_RPC=%s SPRAAY_OUT=%s/out SPRAAY_STATE_DIR=%s/state timeout 120 lua5.4 %s/examples/%s.lua %s " ..
+    "2>&1; echo \"status $?\""):format(folder, box.url, box.key, box.rpc, box.solana_key, box.solana_rpc, folder,
+    folder, os.getenv "PWD", name, arguments or "")
   local pipe = assert(io.popen(command))
   local text = pipe:read "*a"
   pipe:close()
@@ -89,7 +90,7 @@ describe("examples", function()
   local COST = { chat = "0.030000", images = "0.180000", video = "0.501000", voice = "0.050000", search = "0.020000",
                  batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.026000",
                  anywhere = "0.001000", run = "0.120000", cqueues = "0.090000", luv = "0.090000",
-                 stream = "0.005000" }
+                 stream = "0.005000", solana = "0.030000" }
   for name, cost in pairs(COST) do
     it(name .. ".lua runs and costs " .. cost, function()
       local output, status = run(name)
@@ -97,6 +98,14 @@ describe("examples", function()
       assert.equal(cost, box:ledger().total_usdc)
     end)
   end
+
+  it("solana.lua pays on Solana, and tells the transaction and the memo that the books have", function()
+    local output = run "solana"
+    local row = box:ledger().settled[1]
+    assert.equal("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", row.network)
+    assert.equal(row.transaction, output:match "transaction (%w+)")
+    assert.equal(row.memo, output:match "memo +(%x+)")
+  end)
 
   for payments = 1, 4 do
     it(("run.lua killed after payment %d and started again has it all, paid once"):format(payments), function()

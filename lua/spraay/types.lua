@@ -224,7 +224,7 @@ function Job:save(path) end
 
 ---@class spraay.OpenOptions
 ---@field gateway string?  default $SPRAAY_GATEWAY, else production
----@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: SPRAAY_PRIVATE_KEY and SPRAAY_SOLANA_KEY
+---@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: those of the environment
 ---@field networks string[]?  order of preference; names or CAIP-2 ids
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
@@ -240,7 +240,7 @@ function Job:save(path) end
 ---@field pay_to string|string[]|nil  receivers that may be paid
 ---@field assets spraay.Asset[]?  other tokens
 ---@field prices table<string, spraay.Amount>?  by verb or path, over the published prices compiled in
----@field rpc table<string, string|false>|false|nil  by network: where proof is looked for; false: nowhere
+---@field rpc table<string, string|false>|false|nil  by network: where chains are asked; false: nowhere
 ---@field timeout number|spraay.Timeouts|nil  seconds; a number is the total
 ---@field retries integer?  of requests before payment, 2 unless told
 ---@field rate boolean|{ limit: integer?, window: number? }|nil  space calls under the gateway's limiter;
@@ -491,6 +491,7 @@ function Client:plan() end
 ---@field pay_to string?
 ---@field asset string?
 ---@field nonce string?  of its authorizations
+---@field memo string?  on Solana: of its transfers, unless the server demanded another
 ---@field epoch integer?
 ---@field created integer?
 ---@field signed_at integer?
@@ -558,11 +559,12 @@ function Client:step(name, fn) end
 ---@return spraay.Error? err
 function Client:summary() end
 
---- The address that pays.
+--- The address that pays: with two wallets that of the first network, or of the one named.
+---@param network? string
 ---@return string? address
 ---@return string? message
 ---@return spraay.Error? err
-function Client:address() end
+function Client:address(network) end
 
 ---@return boolean
 function Client:close() end

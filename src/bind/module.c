@@ -23,6 +23,7 @@ extern const luaL_Reg bind_engine[];
 extern const luaL_Reg bind_x402[];
 extern const luaL_Reg bind_x402_answers[];
 extern const luaL_Reg bind_proof[];
+extern const luaL_Reg bind_proof_svm[];
 extern const luaL_Reg bind_socket[];
 extern const luaL_Reg bind_files[];
 
@@ -45,6 +46,7 @@ static const luaL_Reg *const tables[] = {
     bind_x402,
     bind_x402_answers,
     bind_proof,
+    bind_proof_svm,
     bind_socket,
     bind_files,
 };

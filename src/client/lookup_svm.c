@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/base64.h"
-
 #define MINT_DECIMALS 44 /* where a mint's account says how many it has */
 #define MINT_BYTES    82
 
@@ -73,7 +71,6 @@ static void read_mint(spraay_lookup_svm *l, const spraay_json *doc, int result)
     int value = spraay_json_get(doc, result, "value");
     int data = spraay_json_get(doc, value, "data");
     char *owner = l->facts.token_program;
-    spraay_slice text;
     spraay_buf bytes;
     bool is_mint = false;
     unsigned decimals = 0;
@@ -88,8 +85,7 @@ static void read_mint(spraay_lookup_svm *l, const spraay_json *doc, int result)
         return;
     }
     spraay_buf_init(&bytes, 65536);
-    if (spraay_json_plain(doc, spraay_json_first(doc, data), &text) == SPRAAY_OK &&
-        spraay_base64_decode(&bytes, text.p, text.n) == SPRAAY_OK && bytes.n >= MINT_BYTES) {
+    if (spraay_rpc_svm_bytes(doc, data, &bytes) && bytes.n >= MINT_BYTES) {
         decimals = (uint8_t)bytes.d[MINT_DECIMALS];
         is_mint = true;
     }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/base64.h"
 #include "x402/words.h"
 
 enum state { ASK_GENESIS, ASK_HEIGHT, ASK_LIST, ASK_TRANSACTION, ASK_FIRST };
@@ -56,6 +55,7 @@ void spraay_proof_svm_init(spraay_proof_svm *p, const spraay_proof_svm_question 
 
 spraay_err spraay_proof_svm_request(spraay_proof_svm *p, spraay_buf *body)
 {
+    const char *commitment = p->q.history ? "confirmed" : "finalized";
     char account[SPRAAY_SOLANA_TEXT];
     unsigned id = p->request_id + 1;
 
@@ -64,20 +64,20 @@ spraay_err spraay_proof_svm_request(spraay_proof_svm *p, spraay_buf *body)
     switch ((enum state)p->state) {
     case ASK_GENESIS: return spraay_rpc_svm_request(body, id, "getGenesisHash", "[]");
     case ASK_HEIGHT:
-        return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"finalized\"}]");
+        return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"%s\"}]", commitment);
     case ASK_LIST:
         spraay_solana_address_format(account, p->q.source32);
         return spraay_rpc_svm_request(body, id, "getSignaturesForAddress",
-                                      "[\"%s\",{\"limit\":%d,\"commitment\":\"finalized\","
+                                      "[\"%s\",{\"limit\":%d,\"commitment\":\"%s\","
                                       "\"minContextSlot\":%" PRIu64 "%s%s%s}]",
-                                      account, SPRAAY_PROOF_SVM_PAGE, p->slot,
+                                      account, SPRAAY_PROOF_SVM_PAGE, commitment, p->slot,
                                       p->before[0] ? ",\"before\":\"" : "", p->before,
                                       p->before[0] ? "\"" : "");
     case ASK_TRANSACTION:
         return spraay_rpc_svm_request(body, id, "getTransaction",
-                                      "[\"%s\",{\"encoding\":\"base64\",\"commitment\":\"finalized\","
+                                      "[\"%s\",{\"encoding\":\"base64\",\"commitment\":\"%s\","
                                       "\"maxSupportedTransactionVersion\":0}]",
-                                      p->candidates[p->at]);
+                                      p->candidates[p->at], commitment);
     case ASK_FIRST: return spraay_rpc_svm_request(body, id, "getFirstAvailableBlock", "[]");
     }
     return SPRAAY_STATE;
@@ -193,19 +193,14 @@ static spraay_proof_verdict read_transaction(spraay_proof_svm *p, const spraay_j
 {
     int wire = spraay_json_get(doc, result, "transaction");
     int err = spraay_json_get(doc, spraay_json_get(doc, result, "meta"), "err");
-    int text = spraay_json_first(doc, wire);
-    spraay_slice base64;
     spraay_buf bytes;
     bool read, ours;
 
-    if (spraay_json_type(doc, wire) != SPRAAY_JSON_ARRAY || err < 0 ||
-        spraay_json_plain(doc, text, &base64) != SPRAAY_OK)
-        return unavailable(p, "the RPC does not show a transaction that it lists");
     spraay_buf_init(&bytes, 4096);
-    read = spraay_base64_decode(&bytes, base64.p, base64.n) == SPRAAY_OK;
+    read = err >= 0 && spraay_rpc_svm_bytes(doc, wire, &bytes);
     ours = read && is_ours(p, spraay_buf_slice(&bytes));
     spraay_buf_wipe(&bytes);
-    if (!read) return unavailable(p, "the RPC's transaction is not base64");
+    if (!read) return unavailable(p, "the RPC does not show a transaction that it lists");
     if (ours && spraay_json_type(doc, err) != SPRAAY_JSON_NULL)
         return unavailable(p, "the RPC contradicts itself about a transaction that failed");
     if (ours) {

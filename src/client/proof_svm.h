@@ -37,7 +37,8 @@ typedef struct spraay_proof_svm_question {
     size_t message_n;     /* what was signed last; 0: not at hand */
     uint8_t message[SPRAAY_SOLANA_MESSAGE_MAX];
     uint64_t last_height; /* nothing that was signed settles in a block beyond; 0: unknown, never void */
-    bool history; /* nothing is on record: only say whether it ever settled, as far back as there is */
+    bool history; /* nothing is on record: only say whether it ever settled, as far back as there is, and
+                     at once: what is confirmed counts, though it is not final yet */
 } spraay_proof_svm_question;
 
 /* Caller's memory; nothing in it needs freeing. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/base64.h"
 #include "codec/caip.h"
 #include "x402/words.h"
 
@@ -91,6 +92,19 @@ bool spraay_rpc_svm_text(const spraay_json *doc, int node, char *out, size_t siz
     memcpy(out, s.p, s.n);
     out[s.n] = '\0';
     return true;
+}
+
+bool spraay_rpc_svm_bytes(const spraay_json *doc, int node, spraay_buf *out)
+{
+    spraay_buf text;
+    bool ok;
+
+    if (spraay_json_type(doc, node) != SPRAAY_JSON_ARRAY) return false;
+    spraay_buf_init(&text, 131072);
+    ok = spraay_json_string(doc, spraay_json_first(doc, node), &text) == SPRAAY_OK &&
+         spraay_base64_decode(out, spraay_buf_slice(&text).p, text.n) == SPRAAY_OK;
+    spraay_buf_wipe(&text);
+    return ok;
 }
 
 bool spraay_rpc_svm_is_chain(const spraay_json *doc, int result, const char *network)

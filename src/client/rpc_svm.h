@@ -38,6 +38,9 @@ bool spraay_rpc_svm_number(const spraay_json *doc, int node, uint64_t *out);
 /* Text without escapes, copied whole. */
 bool spraay_rpc_svm_text(const spraay_json *doc, int node, char *out, size_t size);
 
+/* Append the bytes of the base64 text that the list at 'node' begins with: ["…","base64"]. */
+bool spraay_rpc_svm_bytes(const spraay_json *doc, int node, spraay_buf *out);
+
 /* Does the genesis hash in 'result' belong to that CAIP-2 id? */
 bool spraay_rpc_svm_is_chain(const spraay_json *doc, int result, const char *network);
 

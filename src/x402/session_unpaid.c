@@ -353,9 +353,9 @@ void spraay_session_chain(spraay_session *s, const spraay_chain_facts *facts, co
         return;
     }
     s->facts = *facts;
-    if (facts->settled) { /* nothing of it is on record here, and its result is not either */
+    if (facts->settled) { /* nothing of it is on record here, and so its result is not either */
         session_describe(
-            s, "payment", "paid_lost",
+            s, "payment", "paid_before",
             "buy it under another name, or keep the ledger: only there its result is found again",
             "a purchase of this name was paid before, and nothing is on record of it here");
         s->outcome.paid = SPRAAY_PAID_YES;

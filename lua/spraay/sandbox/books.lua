@@ -24,7 +24,8 @@
 ---   balances   address -> { atomic = digits, usdc = text }, of everybody who ever held something, on
 ---              Solana the owners
 ---   presented  list of every authorization that came in, good or not: nonce, payer (as claimed),
----              key (of what was signed: the nonce, on Solana the message's digest), route, time, verdict ("settled", "refused: REASON", "not settled: answered 400", …)
+---              key (what was signed: the nonce, on Solana the message's digest), route, time,
+---              verdict ("settled", "refused: REASON", "not settled: answered 400", …)
 ---   verified   how many of those were found good
 ---   handled    route -> how often its handler ran, free routes too
 ---   requests   how many requests came to the gateway; those to /_sandbox/ are not counted
