@@ -12,6 +12,7 @@ local clock = require "spraay.sandbox.clock"
 local compute = require "spraay.sandbox.compute"
 local control = require "spraay.sandbox.control"
 local crypto = require "spraay.sandbox.crypto"
+local escrow = require "spraay.sandbox.evm.escrow"
 local faults = require "spraay.sandbox.faults"
 local free = require "spraay.sandbox.free"
 local futures_escrow = require "spraay.sandbox.futures_escrow"
@@ -25,6 +26,7 @@ local limiter = require "spraay.sandbox.limiter"
 local media = require "spraay.sandbox.media"
 local money = require "spraay.sandbox.money"
 local networks = require "spraay.sandbox.networks"
+local pool = require "spraay.sandbox.evm.pool"
 local providers = require "spraay.sandbox.providers"
 local reply = require "spraay.sandbox.reply"
 local routes = require "spraay.sandbox.routes"
@@ -81,6 +83,7 @@ local SETTINGS = {
 ---@field api_keys? table         key -> { limit =, active = }
 ---@field key? string             32 bytes: the account that is funded at start
 ---@field funds? string           decimal USDC, default "1000"
+---@field mining? "clock"|"instant"|"manual"   how blocks come, default by the clock
 ---@field ether? string           decimal ETH for gas, default "0.05"
 
 --- Put a sandbox together. Nothing listens yet.
@@ -101,6 +104,9 @@ function sandbox.new(options)
   end
   if not u256.ether(options.ether or "0") then
     return nil, ("%q is no amount of ether"):format(tostring(options.ether))
+  end
+  if options.mining and not pool.MODES[options.mining] then
+    return nil, ("blocks come by the clock, instant or manual, not %q"):format(tostring(options.mining))
   end
   local self = setmetatable({
     network = name, dialect = dialect, options = options, config = {}, clock = clock.new(),
@@ -131,6 +137,7 @@ function sandbox:reset()
   self.chain:fund(self.address, money.parse(options.funds or "1000"))
   self.chain:set_ether(self.address, u256.ether(options.ether or "0.05"))
   self.chain:deploy_escrow(self.rails[1].pay_to)
+  self.chain.pool:set_mode(options.mining or "clock")
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)
   self.media = media.new(function() return self.origin end)
@@ -174,7 +181,7 @@ function sandbox:describe()
   return {
     gateway = self.origin, rpc = self.origin .. "/_sandbox/rpc", network = home.network, asset = home.asset,
     payTo = home.pay_to, rails = #self.rails, dialect = self.dialect, address = self.address,
-    config = self.config,
+    escrow = escrow.ADDRESS, config = self.config,
   }
 end
 
