@@ -120,6 +120,12 @@ describe("words", function()
     assert.is_nil(u256.add(u256.MAX, u256.of(1)))
     assert.is_nil(u256.sub(u256.ZERO, u256.of(1)))
     assert.is_nil(u256.mul(u256.hex("0x1" .. ("0"):rep(32)), u256.hex("0x1" .. ("0"):rep(32))))
+    assert.is_nil(u256.mul(u256.MAX, u256.of(2)))
+    assert.is_nil(u256.mul(u256.MAX, u256.MAX))
+    assert.equal(u256.MAX, u256.mul(u256.MAX, u256.of(1)))
+    local half = u256.hex("0x" .. ("f"):rep(32))
+    assert.equal("115792089237316195423570985008687907852589419931798687112530834793049593217025",
+      u256.digits(u256.mul(half, half)))
     assert.equal(u256.MAX, u256.add(u256.sub(u256.MAX, u256.of(5)), u256.of(5)))
   end)
 

@@ -5,6 +5,7 @@ local core = require "spraay.core"
 local gateway = require "spec.support.gateway"
 local sandbox = require "spec.support.sandbox"
 local sender = require "spec.sandbox.sender"
+local spec = require "spec.helper"
 
 local USDC, ESCROW = sender.USDC, sender.ESCROW
 local BOB = "0x" .. ("b0"):rep(20)
@@ -75,6 +76,19 @@ describe("the chain's transactions", function()
     assert.equal(before - 1000 - 21000 * price - l1, wei())
     assert.equal(1000, tonumber((box:chain("eth_getBalance", { BOB, "latest" }))))
     assert.equal(tostring(21000 * price + l1), books().senders[alice.address].fees)
+  end)
+
+  it("must be able to pay all of it, to the wei", function()
+    mining "instant"
+    -- The gas at its cap and the bytes at theirs.
+    local raw = alice:sign{ to = BOB, gas = 21000, fee_cap = 20000000, nonce = 0 }
+    local cost = 21000 * 20000000 + 10000000 * (#raw // 2 - 1)
+    set{ eth = ("0.%018d"):format(cost - 1) }
+    local _, trouble = box:chain("eth_sendRawTransaction", { raw })
+    assert.equal(("insufficient funds for gas * price + value: balance %d, tx cost %d, overshot 1")
+      :format(cost - 1, cost), trouble.message)
+    set{ eth = ("0.%018d"):format(cost) }
+    assert.is_string((box:chain("eth_sendRawTransaction", { raw })))
   end)
 
   it("never pay more than their cap", function()
@@ -359,10 +373,14 @@ describe("the chain's transactions", function()
                         topics = { "0x" .. core.hex_encode(core.keccak256 "Approval(address,address,uint256)") } }
     local logs = box:chain("eth_getLogs", { approvals })
     assert.same({ 1, hash }, { #logs, logs[1].transactionHash })
-    lever("POST", "chain", { log_range = 10 })
-    box:advance(60)
+    lever("POST", "chain", { log_range = 10000 })
+    box:advance(20000)
+    assert.equal(1, #box:chain("eth_getLogs", { approvals }))
+    box:advance(2)
     local _, trouble = box:chain("eth_getLogs", { approvals })
-    assert.same({ -32614, "eth_getLogs is limited to a 10 range" }, { trouble.code, trouble.message })
+    assert.same({ -32614, "eth_getLogs is limited to a 10,000 range" }, { trouble.code, trouble.message })
+    approvals.toBlock = from
+    assert.equal(1, #box:chain("eth_getLogs", { approvals }))
   end)
 
   describe("meet trouble:", function()
@@ -448,6 +466,57 @@ describe("the chain's transactions", function()
       assert.is_nil(alice:receipt(hash))
       assert.equal("0x1", alice:receipt(hash).status)
     end)
+  end)
+
+  -- Any order of deposits, refunds, drawdowns and transfers, good ones and bad ones, by three people.
+  it("neither make nor lose a micro-USDC or a wei, and use every nonce once", function()
+    local roll, people = spec.dice(20), {}
+    mining "instant"
+    for i = 1, 3 do
+      people[i] = sender.new(box, ("0x%064x"):format(1000 + i))
+      set{ address = people[i].address, usdc = "100", eth = "0.01" }
+    end
+    set{ usdc = "0", eth = "0" }
+    local ether_before = 30000000000000000
+    local calls = {
+      function(n) return USDC, sender.approve(ESCROW, n) end,
+      function(n) return ESCROW, sender.deposit(n) end,
+      function(n) return ESCROW, sender.refund_partial(n) end,
+      function() return ESCROW, sender.refund() end,
+      function(n) return USDC, sender.call("transfer(address,uint256)", people[1 + roll(3)].address, n) end,
+      function(n) return ESCROW, sender.call("drawdown(address,uint256)", people[1 + roll(3)].address, n) end,
+    }
+    local sent = { 0, 0, 0 }
+    for _ = 1, 150 do
+      local who = 1 + roll(3)
+      local to, data = calls[1 + roll(#calls)](roll(60000000))
+      assert(people[who]:send{ to = to, data = data, nonce = sent[who] })
+      sent[who] = sent[who] + 1
+      if roll(4) == 0 then
+        box:request("POST", "/_sandbox/escrow", { body = { depositor = people[1 + roll(3)].address,
+                                                           drawdown = ("%d.5"):format(roll(9)) } })
+      end
+    end
+    local shown, outcomes = books(), {}
+    for _, line in ipairs(shown.transactions) do outcomes[line.status] = (outcomes[line.status] or 0) + 1 end
+    assert.is_true(outcomes.mined > 40 and outcomes.reverted > 40)
+    local balances, total = box:ledger().balances, 0
+    for _, one in pairs(balances) do total = total + tonumber(one.atomic) end
+    assert.equal(300000000, total)
+    local credit = 0
+    for _, one in pairs(shown.escrow.accounts) do
+      credit = credit + one.balance
+      assert.equal(one.deposited, one.balance + one.drawn + one.refunded)
+    end
+    assert.equal(credit, shown.escrow.held)
+    local ether = 0
+    for i, person in ipairs(people) do
+      local books_of = shown.senders[person.address]
+      ether = ether + math.tointeger(tonumber(books_of.wei)) + math.tointeger(tonumber(books_of.fees))
+      assert.equal(sent[i], #books_of.nonces)
+      for place, nonce in ipairs(books_of.nonces) do assert.equal(place - 1, nonce) end
+    end
+    assert.equal(ether_before, ether)
   end)
 
   it("have levers that say what they do not understand", function()

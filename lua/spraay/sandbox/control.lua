@@ -95,7 +95,7 @@ handlers["POST rpc"] = function(sandbox, request)
   local early = fault and fault:apply(view)
   if early then return early end
   local answer = rpc.answer(sandbox.chain, view, request.body)
-  return view.early or done(answer)
+  return view.early or reply.json(view.status or 200, answer)
 end
 
 for name, handler in pairs(require "spraay.sandbox.evm.levers") do handlers[name] = handler end

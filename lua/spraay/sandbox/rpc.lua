@@ -176,8 +176,10 @@ function methods.eth_getLogs(chain, view, params)
     to = ok and last or head(chain, view)
   end
   local limit = chain.log_range
-  if limit and to - from > limit then
-    fail(-32614, ("eth_getLogs is limited to a %d range"):format(limit))
+  if limit and to - from > limit then            -- as the public node of Base says it, status and all
+    view.status = 413
+    local grouped = tostring(limit):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+    fail(-32614, ("eth_getLogs is limited to a %s range"):format(grouped))
   end
   local address = filter.address
   if type(address) == "table" then address = address[1] end
@@ -244,7 +246,8 @@ end
 ---@param view table    what faults change: lag (seconds), stale (seconds that the state of "latest" lags
 ---                      behind its block), lie ("unused", "used", "invert"), chain_id, money (a
 ---                      quantity), nonce, gas, fee, hide, invent; and broadcast, which meets a
----                      transaction that comes in and may leave an answer of its own in `early`
+---                      transaction that comes in and may leave an answer of its own in `early`.
+---                      A method may leave an HTTP status in `status`
 ---@param body any      decoded JSON
 ---@return table
 function rpc.answer(chain, view, body)

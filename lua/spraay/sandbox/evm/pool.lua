@@ -77,10 +77,6 @@ local function malformed(self, tx)
   if #tx.raw > MAX_BYTES then
     return refuse("oversized data: transaction size %d, limit %d", #tx.raw, MAX_BYTES)
   end
-  if tx.chain_id ~= u256.of(self.chain.rail.chain_id) then
-    return refuse("invalid sender: invalid chain id for signer: have %s want %d",
-      u256.digits(tx.chain_id), self.chain.rail.chain_id)
-  end
   local fee = u256.mul(u256.of(tx.gas), tx.fee_cap)
   if not fee or u256.less(FEE_CAP_WEI, fee) then
     return refuse("tx fee (%.2f ether) exceeds the configured cap (1.00 ether)",
@@ -88,9 +84,10 @@ local function malformed(self, tx)
   end
   if not tx.to then return "the sandbox creates no contracts" end
   if tx.gas > machine.BLOCK_GAS then return "exceeds block gas limit" end
-  if u256.less(tx.fee_cap, tx.tip_cap) then
-    return refuse("max priority fee per gas higher than max fee per gas: address %s, maxPriorityFeePerGas: %s, "
-      .. "maxFeePerGas: %s", tx.from, u256.digits(tx.tip_cap), u256.digits(tx.fee_cap))
+  if u256.less(tx.fee_cap, tx.tip_cap) then return "max priority fee per gas higher than max fee per gas" end
+  if tx.chain_id ~= u256.of(self.chain.rail.chain_id) then
+    return refuse("invalid sender: invalid chain id for signer: have %s want %d",
+      u256.digits(tx.chain_id), self.chain.rail.chain_id)
   end
   local intrinsic, floor = machine.intrinsic(tx.data, tx.access_list)
   if tx.gas < intrinsic then
