@@ -276,6 +276,30 @@ describe("the chain's transactions", function()
     assert.equal(1, #books().transactions)
   end)
 
+  it("can fall out of their block, and come into another, or into none", function()
+    mining "instant"
+    local funds = account().wei
+    local approved = alice:send(approval())
+    local receipt, hash = alice:receipt(approved), alice:send{ to = ESCROW, data = sender.deposit(5000000) }
+    mining "manual"
+    assert.same({ approved, hash }, lever("POST", "reorg", { hash = approved }).unmade)
+    assert.is_nil(alice:receipt(hash))
+    assert.equal(cjson.null, transaction(hash).blockNumber)
+    assert.same({ 0, 2 }, { count "latest", count "pending" })
+    assert.same({ funds, "0", "1000000000" }, { account().wei, account().allowance, account().usdc })
+    assert.same({}, box:chain("eth_getLogs", { { address = ESCROW, fromBlock = "0x0" } }))
+    assert.not_equal(receipt.blockHash,
+      box:chain("eth_getBlockByNumber", { receipt.blockNumber, false }).hash)
+    assert.equal(2, #lever("POST", "mine", {}).mined)
+    assert.equal("0x1", alice:receipt(hash).status)
+    assert.equal("995000000", account().usdc)
+    lever("POST", "reorg", { hash = hash, drop = true })
+    assert.equal(cjson.null, transaction(hash))
+    assert.same({ 1, 1 }, { count "latest", count "pending" })
+    assert.same({ "1000000000", "5000000" }, { account().usdc, account().allowance })
+    assert.equal(400, box:request("POST", "/_sandbox/reorg", { body = { hash = hash } }).status)
+  end)
+
   it("are told apart from those before by who asks for old blocks", function()
     mining "instant"
     local before = box:chain "eth_blockNumber"

@@ -209,20 +209,23 @@ local function price_of(tx, base_fee)
   return u256.add(base_fee, u256.less(room, tx.tip_cap) and room or tx.tip_cap)
 end
 
-local function spend(self, address, amount, block)
-  self.chain.state:put("wei " .. address, u256.sub(wei(self, address), amount) or u256.ZERO, block)
-end
-
--- Run a transaction in a block and write down what came of it. The sender can pay: that was checked.
+-- Run a transaction in a block and write down what came of it, and what was there before. The sender can
+-- pay: that was checked.
 local function execute(self, tx, price, block)
-  local chain = self.chain
+  local chain, undo = self.chain, {}
+  local function put(name, value)
+    table.insert(undo, 1, { name = name, value = chain.state:get(name) })
+    chain.state:put(name, value, block)
+  end
   local outcome = machine.run(chain, tx, block)
-  for name, value in pairs(outcome.writes) do chain.state:put(name, value, block) end
-  chain.state:put("nonce " .. tx.from, tx.nonce + 1, block)
+  for name, value in pairs(outcome.writes) do put(name, value) end
+  put("nonce " .. tx.from, tx.nonce + 1)
   local fee, data_fee = u256.mul(u256.of(outcome.gas), price), self:data_fee(tx.raw)
-  spend(self, tx.from, u256.add(fee, data_fee), block)
-  chain:keep(tx.hash, outcome, { from = tx.from, to = tx.to, price = price, data_fee = data_fee, tx = tx }, block)
-  return outcome, u256.add(fee, data_fee)
+  local paid = u256.add(fee, data_fee)
+  put("wei " .. tx.from, u256.sub(wei(self, tx.from), paid) or u256.ZERO)
+  chain:keep(tx.hash, outcome, { from = tx.from, to = tx.to, price = price, data_fee = data_fee, tx = tx,
+                                 undo = undo }, block)
+  return outcome, paid
 end
 
 -- The waiting transaction that comes next, and its block.
