@@ -69,6 +69,8 @@ local function judge(client, row, payer, deadline)
   local after, why, hint
   if row.live then
     hint = UNDER_WAY
+  elseif purchases.is_on_chain(row) then
+    hint = purchases.hint(row)
   elseif row.payer and payer and row.payer:lower() ~= payer:lower() then
     hint = "it is another wallet's, " .. row.payer
   elseif other_chain(client, row) then
@@ -130,7 +132,8 @@ local looked = {}   -- "pid path", and whose chain -> true
 -- Can the chain tell, and is it this client's business? An equal call that arrives meanwhile waits for what
 -- the chain says, as it would have to without us.
 local function is_due(client, row, payer, now)
-  return not row.live and row.valid_before and now > row.valid_before + purchases.GRACE
+  if row.live or purchases.is_on_chain(row) then return false end
+  return row.valid_before and now > row.valid_before + purchases.GRACE
     and row.payer and row.payer:lower() == payer:lower() and not other_chain(client, row)
 end
 
