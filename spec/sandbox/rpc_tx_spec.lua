@@ -397,10 +397,10 @@ describe("the chain's transactions", function()
                         topics = { "0x" .. core.hex_encode(core.keccak256 "Approval(address,address,uint256)") } }
     local logs = box:chain("eth_getLogs", { approvals })
     assert.same({ 1, hash }, { #logs, logs[1].transactionHash })
-    for count, addresses in pairs{ [0] = { ESCROW }, { ESCROW, USDC } } do
-      approvals.address = addresses
-      assert.equal(count, #box:chain("eth_getLogs", { approvals }))
-    end
+    approvals.address = { ESCROW }
+    assert.equal(0, #box:chain("eth_getLogs", { approvals }))
+    approvals.address = { ESCROW, USDC }
+    assert.equal(1, #box:chain("eth_getLogs", { approvals }))
     lever("POST", "chain", { log_range = 10000 })
     box:advance(20000)
     assert.equal(1, #box:chain("eth_getLogs", { approvals }))
