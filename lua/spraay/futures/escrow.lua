@@ -48,7 +48,7 @@ end
 
 --- Does the gateway name another contract than ours? Its credit would lie where nobody draws it.
 function escrow.check_contract(client, body, where, payment)
-  local place, message, err = escrow.place(client, where)
+  local place, _, err = escrow.place(client, where)
   if not place then
     err.paid, err.amount, err.purchase = call.paid_word(payment), payment.amount, payment.purchase
     return errors.fail(err)
@@ -59,7 +59,7 @@ function escrow.check_contract(client, body, where, payment)
     purchase = payment.purchase,
     message = ("%s: this gateway names the escrow %s, and %s is known; nothing was deposited"):format(where,
       errors.foreign(named, 60), place.contract),
-    hint = "If the change is right, name the new one with escrow = in spraay.open" }, message
+    hint = "If the change is right, name the new one with escrow = in spraay.open" }
 end
 
 local function own_address(client)
