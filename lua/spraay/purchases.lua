@@ -34,6 +34,11 @@ function purchases.is_open(row)
   return OPEN[row.state] == true
 end
 
+--- Is it a transaction of the wallet's own, a deposit or a refund? No authorization: no chain knows its nonce.
+function purchases.is_on_chain(row)
+  return row.method == "CHAIN"
+end
+
 local COPIED = { "id", "state", "named", "run", "step", "verb", "model", "route", "method", "url", "origin", "payer",
   "asset", "pay_to", "created", "signed_at", "valid_before", "spent_at", "sends", "payment", "transaction", "note",
   "epoch", "live", "hand" }
@@ -56,6 +61,7 @@ end
 function purchases.hint(row, now, command)
   if not OPEN[row.state] then return nil end
   if row.live then return "a call is under way" end
+  if purchases.is_on_chain(row) then return "the same call goes on with its transactions, and signs nothing anew" end
   local until_ = (row.valid_before or 0) + purchases.GRACE
   if row.valid_before and now <= until_ then
     return ("the same call continues it; from %s on the chain can tell"):format(os.date("!%H:%M:%S UTC", until_))

@@ -84,6 +84,8 @@ local function judge(client, row, payers, deadline)
   local after, why, hint
   if row.live then
     hint = UNDER_WAY
+  elseif purchases.is_on_chain(row) then
+    hint = purchases.hint(row)
   elseif row.payer and #payers > 0 and not is_theirs(payers, row) then
     hint = "it is another wallet's, " .. row.payer
   elseif other_chain(client, row) then
@@ -144,7 +146,8 @@ local looked = {}   -- "pid path", and whose chain -> true
 -- Can the chain tell, and is it this client's business? An equal call that arrives meanwhile waits for what
 -- the chain says, as it would have to without us.
 local function is_due(client, row, payers, now)
-  return not row.live and row.valid_before and now > row.valid_before + purchases.GRACE
+  if row.live or purchases.is_on_chain(row) then return false end
+  return row.valid_before and now > row.valid_before + purchases.GRACE
     and row.payer and is_theirs(payers, row) and not other_chain(client, row)
 end
 

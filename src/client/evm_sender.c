@@ -167,6 +167,8 @@ static void release(spraay_evm_sender *s)
     if (s->purchase == NULL || s->released) return;
     s->released = true;
     s->purchase->flying = false;
+    if (s->purchase->state == SPRAAY_STATE_SIGNED) /* it is out, and nobody looks after it for now */
+        post(s, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_LOSE });
     post(s, (spraay_op){ .kind = SPRAAY_OP_RELEASE, .landed = true });
 }
 

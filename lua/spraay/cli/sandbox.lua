@@ -66,6 +66,7 @@ function command.options(parser)
   option("--api-key", "KEY", "Accept this API key. May be given again."):count("*")
   option("--funds", "USDC", "What is in the throwaway account."):default "1000"
   option("--ether", "ETH", "What it has for gas."):default "0.05"
+  option("--mining", "MODE", "Blocks come by the clock, instant, or manual."):default "clock"
   parser:flag("--lenient", "Match payments as the gateway does since September 2026.")
   parser:flag("--replay", "Answer a payment that was settled before with the same answer again.")
   option("--json-log", "FILE", "Append one JSON line a request to this file.")
@@ -157,7 +158,7 @@ function command.run(args, child)
     network = args.network, dialect = args.dialect, rails = args.rails, networks = args.networks, faults = args.fault,
     rate_limit = args.rate_limit, job_seconds = args.job_seconds, upstream = args.upstream,
     upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, ether = args.ether,
-    lenient = args.lenient, replay = args.replay, log = log,
+    mining = args.mining, lenient = args.lenient, replay = args.replay, log = log,
   }
   if not box then return trouble(why) end
   local listener

@@ -7,6 +7,7 @@
 --   "down"     no answer came, or one that is none: the same question may be asked again
 --   "refused"  the node answered with an error; data are the bytes of a revert, when it was one
 --   "strange"  an answer that makes no sense
+--   "chain", "behind"  it is the node of another chain, or has not heard of the last minutes
 --   "cancelled" the task was
 local compat = require "spraay.compat"
 local core = require "spraay.core"
@@ -125,6 +126,11 @@ function Node.pause(self, seconds)
   return wait.until_ { at = math.min(engine.now() + seconds, self.by) } ~= "cancelled"
 end
 
+--- Seconds that are left of its time.
+function Node.left(self)
+  return self.by - engine.now()
+end
+
 --- Is its time over?
 function Node.is_over(self)
   return engine.now() >= self.by
@@ -182,6 +188,18 @@ function Node.check_chain(self)
   return trouble("chain", ("it is of chain %s, and chain %s is meant"):format(errors.foreign(digits, 20), wanted))
 end
 
+local STALE = 120   -- seconds: sixty blocks of Base
+
+--- Is its newest block of now? True, or nil and the trouble. `now` are seconds since 1970.
+function Node.check_fresh(self, now)
+  local block, why = self:call("eth_getBlockByNumber", { "latest", false })
+  if block == nil then return nil, why end
+  local at = rpc.integer(json.get(block, "timestamp"))
+  if not at then return trouble("strange", "its newest block has no time") end
+  if now - at <= STALE then return true end
+  return trouble("behind", ("its newest block is %d seconds old"):format(now - at))
+end
+
 --- What a contract that gave up said, as a clause; nil when the trouble was no revert.
 function rpc.revert(why)
   local data = why.data
@@ -209,6 +227,8 @@ function rpc.error(where, why, fields)
     fields.kind, fields.code = "policy", "chain_id"
     fields.message = ("%s: the RPC belongs to another chain: %s"):format(where, why.message)
     fields.hint = fields.hint or "Name an RPC of the right chain with rpc ="
+  elseif why.kind == "behind" then
+    fields.code = "rpc_lagging"
   elseif why.kind == "refused" then
     fields.message = ("%s: the RPC refused: %s"):format(where, why.message)
   end

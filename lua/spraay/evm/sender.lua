@@ -29,7 +29,7 @@ local mt = { __name = "spraay.sender", __index = Run }
 
 local AGAIN = 6          -- seconds after which bytes that no block has are broadcast again
 local PAUSE_FIRST, PAUSE_LAST = 0.1, 2
-local GONE_LOOKS = 4     -- how often a used nonce without a receipt is looked at before it is believed
+local GONE_LOOKS = 4     -- how often a nonce that is used, or beyond a hole, is looked at before it is believed
 
 -- ---- failing -------------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ local function look(self, row)
   for _, attempt in ipairs(attempts_of(self, row)) do
     local receipt, why = self.node:once("eth_getTransactionReceipt", { rpc.hex(attempt.hash) })
     if receipt == nil and why.kind == "cancelled" then return unusable(self, why) end
-    if receipt == nil then self.doubt = why.message end
+    if receipt == nil and not self.node:is_over() then self.doubt = why.message end
     if type(receipt) == "table" then
       local fate, block = judge(self, attempt, receipt)
       if not fate then
@@ -307,7 +307,7 @@ local function broadcast(self, row)
     return "sent"
   end
   if why.kind ~= "refused" then
-    self.doubt = why.message
+    if not self.node:is_over() then self.doubt = why.message end
     return "again"
   end
   if says(why.message, KNOWN) then return "sent" end
@@ -339,6 +339,25 @@ local function poor(self, row)
     hint = "Send it some ETH, then make the same call again" })
 end
 
+-- The node says that nothing it has leads up to this nonce. An approval is then signed anew, under the right one: it
+-- moves nothing, whenever it is mined. What moves money waits.
+local function beyond_hole(self, row, count)
+  if row.step ~= "approve" or row.purchase ~= self.id or count >= row.nonce then return false end
+  local pending = rpc.integer((self.node:once("eth_getTransactionCount", { self.payer, "pending" })))
+  return pending ~= nil and pending < row.nonce
+end
+
+-- The nonce was used by something else, as far as the node tells. Of an approval that is written down, and another
+-- may follow; what moves money stays open.
+local function give_up_nonce(self, row)
+  if row.step ~= "approve" then return "gone" end
+  for _, attempt in ipairs(attempts_of(self, row)) do
+    local ok, message, err = settle(self, attempt, "gone")
+    if not ok then return nil, message, err end
+  end
+  return "gone"
+end
+
 --- Have a signed transaction mined: broadcast until a block has it or one that took its nonce. Returns
 -- "done", "reverted" or "gone"; or nil, message, err.
 local function await(self, row)
@@ -363,8 +382,8 @@ local function await(self, row)
     local count, why = self.node:once("eth_getTransactionCount", { self.payer, "latest" })
     if count == nil and why.kind == "cancelled" then return unusable(self, why) end
     count = rpc.integer(count)
-    gone = count and count > row.nonce and gone + 1 or 0
-    if gone >= GONE_LOOKS then return "gone" end
+    gone = count and (count > row.nonce or beyond_hole(self, row, count)) and gone + 1 or 0
+    if gone >= GONE_LOOKS then return give_up_nonce(self, row) end
     if self.node:is_over() then return timed_out(self, row) end
     if gone == 0 and row.purchase == self.id and engine.now() - raised_at >= self.gas.bump_after then
       local higher, message, err2 = raise(self, row)
@@ -398,7 +417,8 @@ local function over_gas(self, most)
   return fail(self, { kind = "policy", code = "over_gas",
     message = ("gas may cost %s, more than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
       wei.shown(self.gas.cap, self.gas.price)),
-    hint = ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most)) })
+    hint = #most <= 18 and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+      or "Wait for lower fees, or name another RPC with rpc =" })
 end
 
 -- A higher fee under the same nonce. The new row, false when the cap forbids it; or nil, message, err.
@@ -531,7 +551,7 @@ end
 --- Why a transaction that was mined did nothing, as a clause.
 function Run.revert_reason(self, row, data)
   local _, why = self.node:call("eth_call", { { from = self.payer, to = row.to, data = rpc.hex(data) }, "latest" })
-  return why and rpc.revert(why) or "the contract reverted"
+  return why and rpc.revert(why) or "nothing is in its way now, so it may have run out of gas"
 end
 
 Run.fail, Run.unusable, Run.event_of, Run.cost_of = fail, unusable, event_of, cost_of
@@ -579,6 +599,7 @@ local function drive(self)
       message = "this one was closed by hand as settled", hint = "{ again = true } makes another" })
   end
   local right, why = self.node:check_chain()
+  if right then right, why = self.node:check_fresh(call.now(self.client)) end
   if not right then return unusable(self, why) end
   for _, act in ipairs { reserve, take_turn, approve, settle_earlier } do
     ok, message, err = act(self)

@@ -29,7 +29,8 @@ local escrow = {}
 local exact = shared.exact
 
 local DEPOSIT_GAS = 150000    -- what a deposit needs, before it can be estimated
-local APPROVALS = 2           -- how often an allowance that somebody else uses up is given again
+local APPROVALS = 2           -- how often an allowance is given, where the first does not last
+local PATIENCE = 10           -- how often a deposit that would be refused is looked at again, half a second apart
 
 -- ---- where ---------------------------------------------------------------------------------------
 
@@ -48,7 +49,7 @@ end
 
 --- Does the gateway name another contract than ours? Its credit would lie where nobody draws it.
 function escrow.check_contract(client, body, where, payment)
-  local place, message, err = escrow.place(client, where)
+  local place, _, err = escrow.place(client, where)
   if not place then
     err.paid, err.amount, err.purchase = call.paid_word(payment), payment.amount, payment.purchase
     return errors.fail(err)
@@ -59,7 +60,7 @@ function escrow.check_contract(client, body, where, payment)
     purchase = payment.purchase,
     message = ("%s: this gateway names the escrow %s, and %s is known; nothing was deposited"):format(where,
       errors.foreign(named, 60), place.contract),
-    hint = "If the change is right, name the new one with escrow = in spraay.open" }, message
+    hint = "If the change is right, name the new one with escrow = in spraay.open" }
 end
 
 local function own_address(client)
@@ -112,8 +113,9 @@ local function approve(run, data, given)
   if money.compare(has, run.spec.amount) < 0 then return too_little(run, has) end
   if given >= APPROVALS then
     return run:fail { kind = "gateway", code = "allowance",
-      message = "the allowance was used up by somebody else, twice, before the deposit could take it",
-      hint = "See which contract may spend this wallet's USDC, then call again" }
+      message = ("%d approvals did not last until the deposit: somebody else uses the allowance up, or the RPC is "
+        .. "wrong about the wallet's nonce"):format(APPROVALS),
+      hint = "See what else sends from this wallet, then call again" }
   end
   local fate, message, err = run:send("approve", run.usdc, data, DEPOSIT_GAS)
   if fate == false then
@@ -125,9 +127,9 @@ end
 
 -- Would the deposit be refused although the allowance is there? Perhaps the node is behind its own blocks.
 local function refused(run, reason, since)
-  local newest, why = latest_block(run)
-  if not newest then return run:unusable(why) end
-  if (newest <= since or reason:find("allowance", 1, true)) and not run.node:is_over() and run.patience > 0 then
+  local newest = latest_block(run)
+  local behind = not newest or newest <= since or reason:find("allowance", 1, true)
+  if behind and run.node:left() > 1 and run.patience > 0 then
     run.patience = run.patience - 1
     if not run.node:pause(0.5) then return run:unusable { kind = "cancelled" } end
     return true
@@ -142,7 +144,7 @@ local function deposit_steps(run)
   local approve_data = core.abi_call("approve", run.contract, run.spec.amount)
   local deposit_data = core.abi_call("deposit", run.spec.amount)
   local approvals, since = 0, 0
-  run.patience = 20
+  run.patience = PATIENCE
   local fate, message, err = run:resume "deposit"
   if fate == nil and err then return nil, message, err end
   if fate == nil and run:row("deposit", "done") then fate = "done" end
@@ -235,16 +237,15 @@ local function node_of(account, opts, where)
   local place, message, err = escrow.place(client, where)
   if not place then return nil, message, err end
   local by = engine.now() + (opts.total_ms or client.config.core.total_ms) / 1000
-  local node
-  node, message, err = rpc.of(client, place.network, by, where)
+  local node, _, why = rpc.of(client, place.network, by, where)
   if not node then
     if where == "account:balance" then
-      err.hint = err.hint .. "; { via = \"gateway\" } asks the gateway for 0.001 USDC"
+      why.hint = why.hint .. "; { via = \"gateway\" } asks the gateway for 0.001 USDC"
     end
-    return errors.fail(err)
+    return errors.fail(why)
   end
-  local right, why = node:check_chain()
-  if not right then return errors.fail(rpc.error(where, why)) end
+  local right, trouble = node:check_chain()
+  if not right then return errors.fail(rpc.error(where, trouble)) end
   return node, place
 end
 
@@ -300,8 +301,9 @@ function escrow.balance(account, opts)
   return result.new { client = account.client, body = body, payment = { status = "free" }, dialect = "escrow",
     source = "rpc", contract = place.contract, address = account.id,
     balance = money.format(body.balance), deposited = money.format(body.deposited),
-    used = money.format(body.totalDrawn), refunded = money.format(body.totalRefunded), job_count = count_of(body.jobCount), tier = tier.name,
-    discount = tiers.words(tier), discount_bps = count_of(body.discountBps), warning = tiers.warning(body.balance),
+    used = money.format(body.totalDrawn), refunded = money.format(body.totalRefunded),
+    job_count = count_of(body.jobCount), tier = tier.name, discount = tiers.words(tier),
+    discount_bps = count_of(body.discountBps), warning = tiers.warning(body.balance),
     summary_ = ("%s: %s USDC left"):format(account.id, money.format(body.balance)) }
 end
 

@@ -35,6 +35,8 @@ function chain.new(rail, clock)
     receipts = {},       -- transaction hash -> receipt
     blocks = {},         -- block -> hashes of its transactions, for blocks that have some
     hashes = {},         -- block hash -> number, for hashes we gave away
+    order = {},          -- hashes of all transactions, oldest first
+    forks = {},          -- first blocks of what was reorganized (evm/reorg.lua)
     count = 0,
     seed = crypto.random(16),
     l1_fee_per_byte = 10000000,       -- wei for each byte of a transaction
@@ -100,7 +102,12 @@ function chain:timestamp(block)
 end
 
 function chain:block_hash(block)
-  local hash = "0x" .. crypto.hex(crypto.keccak(("block %d %d"):format(self.rail.chain_id, block)))
+  local fork = 0
+  for _, from in ipairs(self.forks) do
+    if block >= from then fork = fork + 1 end
+  end
+  local name = ("block %d %d"):format(self.rail.chain_id, block) .. (fork > 0 and " " .. fork or "")
+  local hash = "0x" .. crypto.hex(crypto.keccak(name))
   self.hashes[hash] = block
   return hash
 end
@@ -175,7 +182,7 @@ function chain:include(hash, events, receipt, block)
     hashes.logs = hashes.logs + 1
     self.logs[#self.logs + 1] = event
   end
-  self.receipts[hash] = receipt
+  self.receipts[hash], self.order[#self.order + 1] = receipt, hash
 end
 
 --- The same for a transaction the machine has run: its events still hold bytes.

@@ -110,7 +110,7 @@ local function ask(sandbox, request, speaks, chain)
   local early = fault and fault:apply(view)
   if early then return early end
   local answer = speaks.answer(chain, view, request.body)
-  return view.early or view.lost or done(answer)
+  return view.early or view.lost or reply.json(view.status or 200, answer)
 end
 
 handlers["POST rpc"] = function(sandbox, request) return ask(sandbox, request, rpc, sandbox.chain) end

@@ -13,6 +13,7 @@ local clock = require "spraay.sandbox.clock"
 local compute = require "spraay.sandbox.compute"
 local control = require "spraay.sandbox.control"
 local crypto = require "spraay.sandbox.crypto"
+local escrow = require "spraay.sandbox.evm.escrow"
 local faults = require "spraay.sandbox.faults"
 local free = require "spraay.sandbox.free"
 local futures_escrow = require "spraay.sandbox.futures_escrow"
@@ -27,6 +28,7 @@ local media = require "spraay.sandbox.media"
 local money = require "spraay.sandbox.money"
 local networks = require "spraay.sandbox.networks"
 local openai = require "spraay.sandbox.openai"
+local pool = require "spraay.sandbox.evm.pool"
 local providers = require "spraay.sandbox.providers"
 local reply = require "spraay.sandbox.reply"
 local routes = require "spraay.sandbox.routes"
@@ -90,6 +92,7 @@ local SETTINGS = {
 ---@field key? string             32 bytes: the account that is funded at start
 ---@field solana_key? string      32 bytes: the seed of the one on Solana
 ---@field funds? string           decimal USDC, default "1000"
+---@field mining? "clock"|"instant"|"manual"   how blocks come, default by the clock
 ---@field ether? string           decimal ETH for gas, default "0.05"
 
 --- Put a sandbox together. Nothing listens yet.
@@ -110,6 +113,9 @@ function sandbox.new(options)
   end
   if not u256.ether(options.ether or "0") then
     return nil, ("%q is no amount of ether"):format(tostring(options.ether))
+  end
+  if options.mining and not pool.MODES[options.mining] then
+    return nil, ("blocks come by the clock, instant or manual, not %q"):format(tostring(options.mining))
   end
   local self = setmetatable({
     network = name, dialect = dialect, options = options, config = {}, clock = clock.new(),
@@ -162,6 +168,7 @@ function sandbox:reset()
   self.solana.on_landed = function(entry) return book_transfer(self, entry) end
   self.chain:set_ether(self.address, u256.ether(options.ether or "0.05"))
   self.chain:deploy_escrow(self.rails[1].pay_to)
+  self.chain.pool:set_mode(options.mining or "clock")
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
   self.streams = condition.new()   -- streams that a fault holds back wait for it
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)
@@ -224,7 +231,7 @@ function sandbox:describe()
     payTo = home.pay_to, rails = #self.rails, networks = names, dialect = self.dialect, address = self.address,
     solana = { rpc = self:solana_rpc(), address = self.solana_key.address, network = self.solana.rail.network,
                asset = self.solana.rail.asset, payTo = self.solana.rail.pay_to },
-    config = self.config,
+    escrow = escrow.ADDRESS, config = self.config,
   }
 end
 

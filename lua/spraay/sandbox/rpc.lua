@@ -154,6 +154,15 @@ local function topic_matches(wanted, topic)
   return false
 end
 
+-- Is an event's contract among those asked for? None named is all.
+local function of_address(wanted, address)
+  if type(wanted) ~= "table" or #wanted == 0 then return true end
+  for _, one in ipairs(wanted) do
+    if one:lower() == address then return true end
+  end
+  return false
+end
+
 local function log_object(chain, event)
   return {
     address = event.address, topics = json.array({ table.unpack(event.topics) }), data = event.data,
@@ -176,15 +185,17 @@ function methods.eth_getLogs(chain, view, params)
     to = ok and last or head(chain, view)
   end
   local limit = chain.log_range
-  if limit and to - from > limit then
-    fail(-32614, ("eth_getLogs is limited to a %d range"):format(limit))
+  if limit and to - from > limit then            -- as the public node of Base says it, status and all
+    view.status = 413
+    local grouped = tostring(limit):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+    fail(-32614, ("eth_getLogs is limited to a %s range"):format(grouped))
   end
   local address = filter.address
-  if type(address) == "table" then address = address[1] end
+  if type(address) == "string" then address = { address } end
   local found = json.array()
   if view.lie == "unused" then return found end
   for _, event in ipairs(chain.logs) do
-    if event.block >= from and event.block <= to and (not address or address:lower() == event.address) then
+    if event.block >= from and event.block <= to and of_address(address, event.address) then
       local wanted, fits = filter.topics or {}, true
       for i = 1, 4 do
         if not topic_matches(wanted[i], event.topics[i] or "") then fits = false end
@@ -244,7 +255,8 @@ end
 ---@param view table    what faults change: lag (seconds), stale (seconds that the state of "latest" lags
 ---                      behind its block), lie ("unused", "used", "invert"), chain_id, money (a
 ---                      quantity), nonce, gas, fee, hide, invent; and broadcast, which meets a
----                      transaction that comes in and may leave an answer of its own in `early`
+---                      transaction that comes in and may leave an answer of its own in `early`.
+---                      A method may leave an HTTP status in `status`
 ---@param body any      decoded JSON
 ---@return table
 function rpc.answer(chain, view, body)

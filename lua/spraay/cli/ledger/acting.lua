@@ -49,6 +49,8 @@ end
 local MEANS = {
   void = "It no longer counts against budget and per_day. Its nonce stays: if the same call pays again and this one "
     .. "did settle, USDC refuses the second.",
+  void_chain = "It no longer counts against budget and per_day, and stands in no other's way. Its transactions may "
+    .. "still be mined: do this only when the wallet used their nonce for something else.",
   settle = "It counts as spent, with its result lost. The same call says so instead of paying; { on_lost = \"repay\" } "
     .. "buys it again once the chain says that it was paid.",
 }
@@ -62,7 +64,7 @@ local function close_by_hand(args, settled)
   if not closed then return shared.trouble_of(err) end
   print(("%s (%s USDC) was %s and is %s, by your word."):format(row.id, money.format(row.atomic or "0"), row.state,
     settled and "settled" or "void"))
-  print(MEANS[settled and "settle" or "void"])
+  print(MEANS[settled and "settle" or purchases.is_on_chain(row) and "void_chain" or "void"])
   return 0
 end
 

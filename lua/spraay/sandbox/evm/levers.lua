@@ -20,6 +20,7 @@ local escrow = require "spraay.sandbox.evm.escrow"
 local json = require "spraay.sandbox.json"
 local money = require "spraay.sandbox.money"
 local pool = require "spraay.sandbox.evm.pool"
+local reorg = require "spraay.sandbox.evm.reorg"
 local reply = require "spraay.sandbox.reply"
 local u256 = require "spraay.sandbox.evm.u256"
 local usdc = require "spraay.sandbox.evm.usdc"
@@ -189,6 +190,14 @@ end
 levers["POST drop"] = function(sandbox, request)
   sandbox.chain:tick()
   return done{ dropped = sandbox.chain.pool:drop(request.body.hash) }
+end
+
+--- hash: of a mined transaction, which leaves its block with all that were mined after it; drop: true, to
+--- lose them instead of letting them wait again.
+levers["POST reorg"] = function(sandbox, request)
+  local unmade, why = reorg.unmake(sandbox.chain, request.body.hash, request.body.drop == true)
+  if not unmade then return refuse(why) end
+  return done{ unmade = json.array(unmade) }
 end
 
 local function chain_settings(chain)

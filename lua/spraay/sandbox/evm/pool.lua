@@ -77,10 +77,6 @@ local function malformed(self, tx)
   if #tx.raw > MAX_BYTES then
     return refuse("oversized data: transaction size %d, limit %d", #tx.raw, MAX_BYTES)
   end
-  if tx.chain_id ~= u256.of(self.chain.rail.chain_id) then
-    return refuse("invalid sender: invalid chain id for signer: have %s want %d",
-      u256.digits(tx.chain_id), self.chain.rail.chain_id)
-  end
   local fee = u256.mul(u256.of(tx.gas), tx.fee_cap)
   if not fee or u256.less(FEE_CAP_WEI, fee) then
     return refuse("tx fee (%.2f ether) exceeds the configured cap (1.00 ether)",
@@ -88,9 +84,10 @@ local function malformed(self, tx)
   end
   if not tx.to then return "the sandbox creates no contracts" end
   if tx.gas > machine.BLOCK_GAS then return "exceeds block gas limit" end
-  if u256.less(tx.fee_cap, tx.tip_cap) then
-    return refuse("max priority fee per gas higher than max fee per gas: address %s, maxPriorityFeePerGas: %s, "
-      .. "maxFeePerGas: %s", tx.from, u256.digits(tx.tip_cap), u256.digits(tx.fee_cap))
+  if u256.less(tx.fee_cap, tx.tip_cap) then return "max priority fee per gas higher than max fee per gas" end
+  if tx.chain_id ~= u256.of(self.chain.rail.chain_id) then
+    return refuse("invalid sender: invalid chain id for signer: have %s want %d",
+      u256.digits(tx.chain_id), self.chain.rail.chain_id)
   end
   local intrinsic, floor = machine.intrinsic(tx.data, tx.access_list)
   if tx.gas < intrinsic then
@@ -212,20 +209,23 @@ local function price_of(tx, base_fee)
   return u256.add(base_fee, u256.less(room, tx.tip_cap) and room or tx.tip_cap)
 end
 
-local function spend(self, address, amount, block)
-  self.chain.state:put("wei " .. address, u256.sub(wei(self, address), amount) or u256.ZERO, block)
-end
-
--- Run a transaction in a block and write down what came of it. The sender can pay: that was checked.
+-- Run a transaction in a block and write down what came of it, and what was there before. The sender can
+-- pay: that was checked.
 local function execute(self, tx, price, block)
-  local chain = self.chain
+  local chain, undo = self.chain, {}
+  local function put(name, value)
+    table.insert(undo, 1, { name = name, value = chain.state:get(name) })
+    chain.state:put(name, value, block)
+  end
   local outcome = machine.run(chain, tx, block)
-  for name, value in pairs(outcome.writes) do chain.state:put(name, value, block) end
-  chain.state:put("nonce " .. tx.from, tx.nonce + 1, block)
+  for name, value in pairs(outcome.writes) do put(name, value) end
+  put("nonce " .. tx.from, tx.nonce + 1)
   local fee, data_fee = u256.mul(u256.of(outcome.gas), price), self:data_fee(tx.raw)
-  spend(self, tx.from, u256.add(fee, data_fee), block)
-  chain:keep(tx.hash, outcome, { from = tx.from, to = tx.to, price = price, data_fee = data_fee, tx = tx }, block)
-  return outcome, u256.add(fee, data_fee)
+  local paid = u256.add(fee, data_fee)
+  put("wei " .. tx.from, u256.sub(wei(self, tx.from), paid) or u256.ZERO)
+  chain:keep(tx.hash, outcome, { from = tx.from, to = tx.to, price = price, data_fee = data_fee, tx = tx,
+                                 undo = undo }, block)
+  return outcome, paid
 end
 
 -- The waiting transaction that comes next, and its block.

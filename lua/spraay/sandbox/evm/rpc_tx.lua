@@ -115,13 +115,21 @@ return function(methods, tools)
     return view.other_hash or hash
   end
 
+  -- A transaction of the facilitator, which nobody signed here.
+  local function unsigned(receipt)
+    return { nonce = 0, gas = receipt.gas, from = receipt.from, to = receipt.to, data = "", value = u256.ZERO,
+             chain_id = u256.ZERO, fee_cap = receipt.price, tip_cap = u256.ZERO, y_parity = u256.ZERO,
+             r = u256.ZERO, s = u256.ZERO }
+  end
+
   function methods.eth_getTransactionByHash(chain, view, params)
     local hash = type(params[1]) == "string" and params[1]:lower() or ""
     local record, receipt = chain.pool.known[hash], chain.receipts[hash]
     local mined = receipt and receipt.block <= tools.head(chain, view)
-    if view.hide or not record then return json.null end
-    if not mined and record.status ~= "pending" and not receipt then return json.null end
-    local tx = record.tx
+    -- A node that is behind still has what was sent to all, as pending.
+    local pending = record and (record.status == "pending" or receipt ~= nil)
+    if view.hide or not mined and not pending then return json.null end
+    local tx = record and record.tx or unsigned(receipt)
     return {
       hash = hash, type = "0x2", chainId = u256.quantity(tx.chain_id), nonce = quantity(tx.nonce), from = tx.from,
       to = tx.to, value = u256.quantity(tx.value), input = "0x" .. crypto.hex(tx.data), gas = quantity(tx.gas),

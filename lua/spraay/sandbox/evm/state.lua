@@ -1,6 +1,6 @@
 --- What the chain remembers, and what it was at every earlier block: a name has a list of values, each
 --- with the block it came in. So a node that lags, or a call that names an old block, sees what was true
---- then. Writing never goes back: blocks only grow.
+--- then. Whoever turns the clock back writes into earlier blocks, and is believed from there on.
 -- SPDX-License-Identifier: MIT
 
 local state = {}
@@ -20,12 +20,12 @@ function state:get(name, block)
   end
 end
 
----@param block integer  not below any block written before
+---@param block integer
 function state:put(name, value, block)
   local slot = self.slots[name] or {}
   self.slots[name] = slot
   local last = slot[#slot]
-  if last and last.block >= block then last.value = value
+  if last and last.block == block then last.value = value
   else slot[#slot + 1] = { block = block, value = value } end
 end
 

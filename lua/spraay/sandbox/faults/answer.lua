@@ -168,7 +168,7 @@ local function set_member(body, path, value)
   for i = 1, #steps - 1 do
     at = type(at) == "table" and at[steps[i]] or nil
   end
-  if type(at) == "table" then at[steps[#steps]] = value end
+  if type(at) == "table" and #steps > 0 then at[steps[#steps]] = value end
 end
 
 faults.answer_altered = {

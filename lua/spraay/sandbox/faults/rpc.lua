@@ -75,6 +75,19 @@ faults.rpc_invents = {
   text = "the RPC has a receipt of success for every hash",
   apply = function(_, view) view.invent = true end,
 }
+faults.rpc_answer = {
+  text = "the RPC answers the given result, whatever it was asked (with `method`: when asked that)",
+  options = { result = "0x1" .. ("0"):rep(16) },
+  apply = function(self, view)
+    return reply.json(200, { jsonrpc = "2.0", id = view.id, result = self:option "result" })
+  end,
+}
+faults.rpc_text = {
+  text = "the RPC answers 200 with text that is no JSON", options = { text = "<html>rate limited</html>" },
+  apply = function(self)
+    return { status = 200, headers = {}, content_type = "text/html", body = self:option "text" }
+  end,
+}
 faults.rpc_error = {
   text = "the RPC answers with an error object, as when its own limit is reached",
   options = { code = -32005, message = "limit exceeded" },
