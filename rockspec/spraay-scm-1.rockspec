@@ -314,6 +314,7 @@ build = {
     ["spraay.summary"] = "lua/spraay/summary.lua",
     ["spraay.task"] = "lua/spraay/task.lua",
     ["spraay.transports.cosocket"] = "lua/spraay/transports/cosocket.lua",
+    ["spraay.turns"] = "lua/spraay/turns.lua",
     ["spraay.types"] = "lua/spraay/types.lua",
     ["spraay.verbs"] = "lua/spraay/verbs.lua",
     ["spraay.version"] = "lua/spraay/version.lua",

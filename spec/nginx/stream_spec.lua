@@ -77,7 +77,8 @@ describe("an answer inside nginx", function()
     local socket = begin "tides"
     socket:close()
     box:request("POST", "/_sandbox/streams", { body = {} })
-    local deadline, pending = cqueues.monotime() + 10, nil
+    local deadline = cqueues.monotime() + 10
+    local pending
     repeat pending = server:get("/pending").body until pending == "0" or cqueues.monotime() > deadline
     assert.equal("0", pending)
     assert.equal(1, box:ledger().count)

@@ -216,13 +216,15 @@ static bool apply_all(spraay_store *s, spraay_job *jobs)
     return true;
 }
 
-/* What is history keeps no file, unless it has a name. */
+/* What is history keeps no file, unless it has a name. Only this event leaves the purchase to us: after any other
+ * its owner may be writing to it. */
 static void remove_taken(const spraay_store *s, const spraay_job *j)
 {
-    const char *file = j->object != NULL ? j->object->stored.file : NULL;
+    const char *file;
 
-    if (file == NULL || j->op.kind != SPRAAY_OP_EVENT || j->op.event != SPRAAY_EVENT_TAKE) return;
-    if (j->op.err == SPRAAY_OK && j->row != NULL && !j->row->named && spraay_place_spilled(&s->place, file))
+    if (j->op.kind != SPRAAY_OP_EVENT || j->op.event != SPRAAY_EVENT_TAKE || j->op.err != SPRAAY_OK) return;
+    file = j->object != NULL ? j->object->stored.file : NULL;
+    if (file != NULL && j->row != NULL && !j->row->named && spraay_place_spilled(&s->place, file))
         (void)unlink(file);
 }
 

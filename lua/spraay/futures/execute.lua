@@ -4,7 +4,6 @@ local args = require "spraay.args"
 local ask = require "spraay.ask"
 local call = require "spraay.call"
 local dialect = require "spraay.futures.dialect"
-local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
 local media = require "spraay.media"
@@ -12,10 +11,10 @@ local models = require "spraay.models"
 local money = require "spraay.money"
 local options = require "spraay.options"
 local routes = require "spraay.routes"
-local scheduler = require "spraay.scheduler"
 local shared = require "spraay.futures.shared"
 local task = require "spraay.task"
 local tiers = require "spraay.futures.tiers"
+local turns = require "spraay.turns"
 local verbs = require "spraay.verbs"
 local wait = require "spraay.wait"
 
@@ -26,40 +25,6 @@ local exact = shared.exact
 -- Executes on one account follow each other by this much: the gateway reads the balance, works, and
 -- writes it back, so two at once could both start from the same balance.
 local SPACING = 1.5
-
--- ---- one after the other -------------------------------------------------------------------
-
--- "gateway id" -> { busy=, free_at=, waiters= }
-local turns = {}
-
-local function take_turn(key)
-  local turn = turns[key]
-  if not turn then
-    turn = { busy = false, free_at = 0, waiters = {} }
-    turns[key] = turn
-  end
-  local function free() return not turn.busy end
-  while turn.busy do
-    if wait.until_ { poll = free, on = turn.waiters } == "cancelled" then return nil end
-  end
-  turn.busy = true
-  if turn.free_at > engine.now() and wait.until_ { at = turn.free_at } == "cancelled" then
-    turn.busy = false
-    scheduler.wake_all(turn.waiters)
-    return nil
-  end
-  return turn
-end
-
-local function end_turn(turn)
-  turn.busy, turn.free_at = false, engine.now() + SPACING
-  scheduler.wake_all(turn.waiters)
-end
-
---- Forget whose turn it is: for specs, whose clocks go back.
-function execute.forget()
-  turns = {}
-end
 
 -- ---- what it costs ---------------------------------------------------------------------------
 
@@ -136,16 +101,16 @@ function execute.run(account, verb, given, opts, where)
   body[account.dialect == "escrow" and "depositor" or "futuresId"], body.type = account.id, kind
   checked.max = nil   -- it bounds fee and draw together, checked above; the fee has its published price
 
-  local turn = take_turn(client.config.gateway .. " " .. account.id:lower())
+  local turn = turns.take(client.config.gateway .. " " .. account.id:lower(), SPACING)
   if not turn then return errors.fail(wait.cancelled_error()) end
   local function leave(went, ...)
-    end_turn(turn)
+    turn:leave()
     if not went then error((...), 0) end
     return ...
   end
 
   local answer, handle
-  answer, handle, err = leave(task.pcall(shared.ask, client, "execute", body, checked, nil, where, account.dialect))
+  answer, handle, err = leave(task.pcall(shared.ask, client, "execute", body, checked, nil, where, account.dialect, turn))
   if not answer then
     local saved = salvage(client, verb, err)
     if saved then return saved end

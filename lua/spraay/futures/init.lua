@@ -111,7 +111,7 @@ end
 --- Deposit credit: { amount = "50" } gives an account. In the ledger dialect the call itself costs 0.01 USDC; in
 -- the escrow dialect the deposit is a transaction of the wallet's own, and costs gas.
 function Futures:deposit(given, opts)
-  return give(self.client, deposit(self.client, given, opts))
+  return give(self.client, call.guarded(deposit, self.client, given, opts))
 end
 
 local function account_of(client, id)
@@ -144,7 +144,7 @@ function Futures:pricing(opts)
   local checked, message, err = options.per_call(opts, "futures:pricing")
   if not checked then return give(self.client, nil, message, err) end
   local value
-  value, message, err = pricing(self.client, checked, "futures:pricing")
+  value, message, err = call.guarded(pricing, self.client, checked, "futures:pricing")
   return give(self.client, value, message, err)
 end
 
@@ -159,19 +159,19 @@ function Account:execute(given, opts)
     return give(self.client, errors.usage(where .. ": expected a table with a type",
       "Types are chat, image, video, speak, transcribe and embed", "argument"))
   end
-  return give(self.client, execute.run(self, verb, given, opts, where))
+  return give(self.client, call.guarded(execute.run, self, verb, given, opts, where))
 end
 
 for _, verb in ipairs { "chat", "image", "video", "speak", "transcribe", "embed" } do
   Account[verb] = function(self, given, opts)
-    return give(self.client, execute.run(self, verb, given, opts, "account:" .. verb))
+    return give(self.client, call.guarded(execute.run, self, verb, given, opts, "account:" .. verb))
   end
 end
 
 --- What is left: result.balance, .deposited, .used (exact decimal strings), .job_count, .tier. Of an escrow account
 -- the chain is asked, which costs nothing; { via = "gateway" } asks the gateway.
 function Account:balance(opts)
-  return give(self.client, DIALECTS[self.dialect].balance(self, opts))
+  return give(self.client, call.guarded(DIALECTS[self.dialect].balance, self, opts))
 end
 
 local function history(self, given, opts)
@@ -194,7 +194,7 @@ end
 --- The jobs run on the account, newest first: result.entries, exact. { limit = 50 } Of an escrow account they are
 -- read from the contract's events, which costs nothing.
 function Account:history(given, opts)
-  return give(self.client, history(self, given, opts))
+  return give(self.client, call.guarded(history, self, given, opts))
 end
 
 local REFUND = { "amount", "confirm", "depositor" }
@@ -215,7 +215,7 @@ end
 --- Give the rest back, or { amount = "10" } of it in the escrow dialect: result.refunded. The ledger's gateway only
 -- closes the account; from the escrow the wallet takes the money itself, by a transaction of its own.
 function Account:refund(opts)
-  return give(self.client, refund(self, opts))
+  return give(self.client, call.guarded(refund, self, opts))
 end
 
 -- A ledger id can spend the account, so it is not shown whole; an address is public.

@@ -67,7 +67,7 @@ before_each(function()
 end)
 after_each(function()
   engine.now = real_now
-  require "spraay.futures.execute".forget()
+  require "spraay.turns".forget()
   client:close()
 end)
 
