@@ -90,6 +90,7 @@ build = {
         "src/client/flight_ledger.c",
         "src/client/flight_wire.c",
         "src/client/intent.c",
+        "src/client/key_text.c",
         "src/client/lookup_svm.c",
         "src/client/proof.c",
         "src/client/proof_svm.c",

@@ -4,6 +4,7 @@
 -- intent, and nothing signed again before the chain says that the first payment is dead.
 local cjson = require "cjson"
 local live = require "spec.support.live"
+local processes = require "spec.support.processes"
 local solana = require "spec.support.solana"
 local spraay = require "spraay"
 
@@ -300,6 +301,19 @@ describe("a payment that nobody settled", function()
       assert.equal(0, box:ledger().count)
     end)
   end
+
+  it("is not signed again on the word of a ledger whose last height was changed", function()
+    local place = processes.place()
+    lose{ ledger = place }
+    for _, client in ipairs(clients) do client:close() end
+    local changed = os.execute(("sqlite3 -cmd '.timeout 9000' %s 'UPDATE purchase SET last_height = 1'"):format(place))
+    assert.truthy(changed == true or changed == 0)
+    local result, _, err = chat(open{ ledger = place, timeout = { total = 10 } })
+    processes.clear(place)
+    assert.is_nil(result)
+    assert.equal("ledger_corrupt", err.code)
+    assert.equal(1, signed())
+  end)
 
   it("may land late: it is found by its memo, and not bought again", function()
     box:fault("solana_settle_late", { times = 1, seconds = 45 })

@@ -13,8 +13,7 @@
 
 #include "chain/eip55.h"
 #include "chain/solana_address.h"
-#include "codec/base58.h"
-#include "codec/hex.h"
+#include "client/key_text.h"
 #include "core/secret.h"
 #include "crypto/ed25519.h"
 #include "crypto/random.h"
@@ -126,62 +125,6 @@ static spraay_err with_key(spraay_wallet **out, spraay_rail rail, spraay_secret 
     return SPRAAY_OK;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* "[12,255,…]": 64 numbers from 0 to 255, as solana-keygen writes them. */
-static spraay_err read_list(uint8_t out64[64], const char *text, size_t len)
-{
-    size_t at = 1; /* after '[' */
-
-    for (size_t i = 0; i < 64; i++) {
-        unsigned v = 0, digits = 0;
-        while (at < len && is_space(text[at])) at++;
-        for (; at < len && text[at] >= '0' && text[at] <= '9' && digits < 4; digits++)
-            v = v * 10 + (unsigned)(text[at++] - '0');
-        if (digits == 0 || digits > 3 || v > 255) return SPRAAY_SYNTAX;
-        while (at < len && is_space(text[at])) at++;
-        if (at == len || text[at++] != (i < 63 ? ',' : ']')) return SPRAAY_SYNTAX;
-        out64[i] = (uint8_t)v;
-    }
-    return at == len ? SPRAAY_OK : SPRAAY_SYNTAX;
-}
-
-/* A list, or base58 of the same 64 bytes. */
-static spraay_err read_solana(uint8_t out64[64], const char *text, size_t len)
-{
-    spraay_buf bytes;
-    spraay_err err;
-
-    if (len > 0 && text[0] == '[') return read_list(out64, text, len);
-    spraay_buf_init(&bytes, SPRAAY_BASE58_BYTES); /* wiped below */
-    err = spraay_base58_decode(&bytes, text, len);
-    if (err == SPRAAY_OK && bytes.n != 64) err = SPRAAY_SYNTAX;
-    if (err == SPRAAY_OK) memcpy(out64, bytes.d, 64);
-    spraay_buf_wipe(&bytes);
-    return err == SPRAAY_LIMIT ? SPRAAY_SYNTAX : err;
-}
-
-static void trim(const char **text, size_t *len)
-{
-    while (*len > 0 && is_space((*text)[0])) (*text)++, (*len)--;
-    while (*len > 0 && is_space((*text)[*len - 1])) (*len)--;
-}
-
-/* Hex digits only, with or without 0x; base58 has no 0 and a list has brackets. */
-static spraay_rail rail_of(const char *text, size_t len)
-{
-    trim(&text, &len);
-    if (len == 0) return SPRAAY_RAIL_NONE;
-    if (len >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) return SPRAAY_RAIL_EVM;
-    if (text[0] == '[') return SPRAAY_RAIL_SVM;
-    for (size_t i = 0; i < len; i++)
-        if (spraay_hex_digit(text[i]) < 0 && len > 64) return SPRAAY_RAIL_SVM;
-    return SPRAAY_RAIL_EVM;
-}
-
 /* Reads a key of that rail, white space around it allowed. 'text' stays the caller's to wipe. */
 static spraay_err from_text(spraay_wallet **out, spraay_rail rail, const char *text, size_t len,
                             const char *source)
@@ -190,13 +133,7 @@ static spraay_err from_text(spraay_wallet **out, spraay_rail rail, const char *t
     spraay_err err;
 
     if (key == NULL) return SPRAAY_NOMEM;
-    trim(&text, &len);
-    if (rail == SPRAAY_RAIL_SVM) {
-        err = read_solana(spraay_secret_bytes(key), text, len);
-    } else {
-        if (len >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) text += 2, len -= 2;
-        err = spraay_hex_decode(spraay_secret_bytes(key), 32, text, len);
-    }
+    err = spraay_key_text_read(spraay_secret_bytes(key), rail, text, len);
     if (err != SPRAAY_OK) {
         spraay_secret_free(key);
         return err;
@@ -226,7 +163,7 @@ spraay_rail spraay_wallet_env_rail(const char *name)
 {
     const char *text = getenv(name);
 
-    return text != NULL ? rail_of(text, strlen(text)) : SPRAAY_RAIL_NONE;
+    return text != NULL ? spraay_key_text_rail(text, strlen(text)) : SPRAAY_RAIL_NONE;
 }
 
 spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char why[SPRAAY_WALLET_WHY])
@@ -243,7 +180,7 @@ spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char wh
         return SPRAAY_MISSING;
     }
     (void)snprintf(where, sizeof where, "the environment variable %.90s", name);
-    rail = rail_of(text, strlen(text));
+    rail = spraay_key_text_rail(text, strlen(text));
     err = from_text(out, rail, text, strlen(text), "env");
     if (err != SPRAAY_OK) explain_key(why, rail, where, err);
     return err;
