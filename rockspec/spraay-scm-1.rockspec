@@ -217,6 +217,7 @@ build = {
     ["spraay.options.per_call"] = "lua/spraay/options/per_call.lua",
     ["spraay.options.place"] = "lua/spraay/options/place.lua",
     ["spraay.pace"] = "lua/spraay/pace.lua",
+    ["spraay.plan"] = "lua/spraay/plan.lua",
     ["spraay.purchases"] = "lua/spraay/purchases.lua",
     ["spraay.reconcile"] = "lua/spraay/reconcile.lua",
     ["spraay.result"] = "lua/spraay/result.lua",
