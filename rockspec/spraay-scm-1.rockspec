@@ -79,6 +79,7 @@ build = {
         "src/client/call.c",
         "src/client/client.c",
         "src/client/evm_sender.c",
+        "src/client/evm_sign.c",
         "src/client/flight.c",
         "src/client/flight_chain.c",
         "src/client/flight_claim.c",

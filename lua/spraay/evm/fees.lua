@@ -45,7 +45,8 @@ function fees.options(given)
   return { cap = cap, price = price, bump_after = after, confirmations = confirmations }
 end
 
---- What a transaction should offer now, and what it would cost: { max_fee=, max_tip=, expected= } in digits, or nil and the node's trouble.
+--- What a transaction should offer now, and what it would cost: { max_fee=, max_tip=, expected= } in digits; or nil
+-- and the node's trouble.
 -- Twice the base fee: it can double six times over, an eighth a block, before one is left behind.
 function fees.market(node)
   local block, why = node:call("eth_getBlockByNumber", { "latest", false })
