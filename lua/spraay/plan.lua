@@ -258,7 +258,7 @@ local function reason_of(out, limit)
   if best.gas and not best.gas_usd then reason = reason .. (", and %s ETH of gas beside it"):format(best.gas) end
   if best.deposit and out.best == "escrow" and not best.gas then reason = reason .. ", and gas beside it" end
   if best.deposit and not out.dialect then
-    reason = reason .. ("; whether the gateway keeps a %s is told by client.futures:pricing()"):format(out.best)
+    reason = reason .. "; whether this gateway keeps such accounts is told by client.futures:pricing()"
   end
   if limit and not out.options.escrow and not out.options.ledger then
     reason = reason .. "; a deposit large enough would exceed per_day"
