@@ -88,7 +88,7 @@ end)
 
 describe("examples", function()
   local COST = { chat = "0.030000", images = "0.180000", video = "0.501000", voice = "0.050000", search = "0.020000",
-                 batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.026000",
+                 batch = "0.050000", gpu = "0.060000", limits = "0.060000", futures = "0.027000",
                  anywhere = "0.001000", run = "0.120000", cqueues = "0.090000", luv = "0.090000",
                  stream = "0.005000", solana = "0.030000" }
   for name, cost in pairs(COST) do
@@ -105,6 +105,30 @@ describe("examples", function()
     assert.equal("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", row.network)
     assert.equal(row.transaction, output:match "transaction (%w+)")
     assert.equal(row.memo, output:match "memo +(%x+)")
+  end)
+
+  it("futures.lua does the same where the credit lies in a contract, by transactions of its own", function()
+    local ledger_box = box
+    box = sandbox.start { dialect = "escrow" }
+    local output, status = run "futures"
+    local books, chain = box:ledger(), box:request("GET", "/_sandbox/transactions").json
+    box:stop()
+    box = ledger_box
+    assert.equal(0, status, output)
+    assert.equal("0.004000", books.total_usdc)   -- which dialect, and three jobs
+    local _, account = next(chain.escrow.accounts)
+    assert.equal(3, account.jobs)
+    assert.equal(0, account.balance)
+    assert.equal(50000000, account.drawn + account.refunded)
+    assert.truthy(output:find("escrow account 0x", 1, true), output)
+    assert.truthy(output:find("the discount follows the balance", 1, true), output)
+    assert.truthy(output:find("a part: 10.000000", 1, true), output)
+    local count = 0
+    for _, tx in ipairs(chain.transactions) do
+      if tx.method ~= "drawdown" then count = count + 1 end
+      assert.equal("mined", tx.status)
+    end
+    assert.equal(4, count)   -- approve, deposit, and two refunds
   end)
 
   for payments = 1, 4 do

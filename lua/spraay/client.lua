@@ -7,6 +7,7 @@ local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local futures = require "spraay.futures"
 local options = require "spraay.options"
+local plan = require "spraay.plan"
 local purchases = require "spraay.purchases"
 local reconcile = require "spraay.reconcile"
 local step = require "spraay.step"
@@ -65,10 +66,10 @@ for _, name in ipairs(METHODS) do
   end
 end
 
--- Not in this version; it says so.
-function Client:plan()
+--- What a list of jobs would cost per call, in batches and prepaid, and which is cheapest. Pays for nothing.
+function Client:plan(jobs)
   check_self(self, "plan")
-  return client.give(self, errors.usage("client:plan is not in this version", nil, "unsupported"))
+  return client.give(self, plan.of(self, jobs))
 end
 
 --- fn() as a named part of a named run: what is bought inside is found again under this name when the run

@@ -463,9 +463,44 @@ function Client:request(method, path_or_url, body, options) end
 ---@return spraay.Error? err
 function Client:quote(verb, arguments, options) end
 
---- Not in this version.
----@return nil, string, spraay.Error
-function Client:plan() end
+---@class spraay.PlanOption
+---@field name "per_call"|"batch"|"ledger"|"escrow"
+---@field cost string  USDC, fees and all: "0.365000"; gas too where gas.eth_usd is set
+---@field calls integer?  of per_call and batch
+---@field deposit string?  of the accounts: what to deposit
+---@field tier string?  the discount it begins with
+---@field drawn string?  what the jobs take from it
+---@field fees string?  what is paid at the gate
+---@field refunded string?  escrow: what is left
+---@field gas string?  escrow: ETH for approval, deposit and refund, as the node tells now
+---@field gas_usd string?
+---@field available boolean  false for the dialect that this gateway does not keep
+
+---@class spraay.PlanJob
+---@field type string
+---@field model string
+---@field label string
+---@field count integer
+---@field per_call string  the price of one
+---@field list_price string
+---@field futures table<string, string>  by tier: fee and discounted list price of one
+---@field cheaper string  "per call", "futures", or "futures from 5% on"
+
+---@class spraay.Plan  tostring(plan) is a small table
+---@field best "per_call"|"batch"|"ledger"|"escrow"
+---@field reason string
+---@field count integer
+---@field options table<string, spraay.PlanOption>
+---@field jobs spraay.PlanJob[]
+---@field dialect "ledger"|"escrow"|nil  of the gateway, where it is known
+
+--- What a list of jobs would cost per call, in batches and from a prepaid account, and which is the cheapest. A deposit
+--- is only planned within per_day. Pays for nothing.
+---@param jobs table[]  { type = "chat", model = …, count = 100 }
+---@return spraay.Plan? plan
+---@return string? message
+---@return spraay.Error? err
+function Client:plan(jobs) end
 
 ---@class spraay.PurchaseFilter
 ---@field state string?  one of spraay.Purchase's, or "open"

@@ -1,48 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* See client/evm_sender.h. What is signed is put together here, from an address and an amount. */
-#include "client/evm_sender.h"
-
+/* A purchase whose authorizations are transactions: its claim, its reservation, its turn;
+ * see client/evm_sender.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain/abi_call.h"
 #include "chain/amount.h"
 #include "chain/eip55.h"
-#include "chain/evm_tx.h"
-#include "client/flight.h"
+#include "client/evm_sender_private.h"
 #include "client/intent.h"
 #include "codec/caip.h"
-#include "codec/hex.h"
 #include "core/time.h"
 #include "crypto/sha256.h"
 #include "x402/network.h"
-
-#define WINDOW_S 600 /* after so long an open one counts as spent in the 24-hour window */
-#define GAS_MAX  10000000
-
-struct spraay_evm_sender {
-    spraay_client *client;
-    spraay_evm_act act;
-    uint64_t chain_id, amount, gas_cap_wei;
-    char network[80], contract[43], usdc[43];
-    uint8_t contract20[20], usdc20[20];
-    char *verb, *purchase_name, *scope, *step;
-    bool again;
-
-    char fresh_id[SPRAAY_PURCHASE_ID + 1];
-    uint8_t request_hash[32];
-    spraay_claim claim;
-    spraay_buf name;
-
-    spraay_op op;
-    bool asked; /* 'op' is with the ledger */
-    spraay_chain_ask ask;
-    spraay_chain_tx tx;
-    spraay_purchase *purchase;
-    bool released;
-    unsigned refs; /* the owner's, and the ledger's while it is asked */
-};
 
 /* SpraayComputeFutures on Base, deployed by the operator of gateway.spraay.app. */
 const char *spraay_evm_escrow(const char *network)
@@ -150,14 +120,14 @@ spraay_err spraay_evm_sender_new(spraay_evm_sender **out, spraay_client *c, cons
 
 /* ---- the ledger ---- */
 
-static spraay_moment now_of(void)
+spraay_moment evm_sender_now(void)
 {
     return (spraay_moment){ spraay_wall_s(), spraay_boot_ms() };
 }
 
 static void post(spraay_evm_sender *s, spraay_op op)
 {
-    op.now = now_of();
+    op.now = evm_sender_now();
     op.purchase = s->purchase;
     spraay_ledger_post(s->client->ledger, &op);
 }
@@ -190,11 +160,11 @@ static void answered(void *ud)
     let_go(s);
 }
 
-static spraay_err submit(spraay_evm_sender *s, spraay_op op)
+spraay_err evm_sender_submit(spraay_evm_sender *s, spraay_op op)
 {
     if (s->asked) return SPRAAY_STATE;
     s->op = op;
-    s->op.now = now_of();
+    s->op.now = evm_sender_now();
     s->op.wake = answered;
     s->op.ud = s;
     s->asked = true;
@@ -244,7 +214,7 @@ spraay_err spraay_evm_claim(spraay_evm_sender *s)
     k->label[SPRAAY_LABEL_RUN] = c->run;
     k->label[SPRAAY_LABEL_STEP] = s->step;
     k->again = s->again;
-    return submit(s, (spraay_op){ .kind = SPRAAY_OP_CLAIM, .claim = k });
+    return evm_sender_submit(s, (spraay_op){ .kind = SPRAAY_OP_CLAIM, .claim = k });
 }
 
 spraay_err spraay_evm_reserve(spraay_evm_sender *s)
@@ -254,7 +224,7 @@ spraay_err spraay_evm_reserve(spraay_evm_sender *s)
     if (s->purchase == NULL) return SPRAAY_STATE;
     op.amount = s->act == SPRAAY_EVM_DEPOSIT ? s->amount : 0; /* a refund takes nothing */
     memcpy(op.budget_scope, s->client->budget_scope, sizeof op.budget_scope);
-    return submit(s, op);
+    return evm_sender_submit(s, op);
 }
 
 static void name_ask(spraay_evm_sender *s, spraay_chain_ask_kind kind)
@@ -270,7 +240,7 @@ spraay_err spraay_evm_turn(spraay_evm_sender *s)
     if (s->purchase == NULL || s->asked) return SPRAAY_STATE;
     spraay_chain_ask_wipe(&s->ask);
     name_ask(s, SPRAAY_CHAIN_TURN);
-    return submit(s, (spraay_op){ .kind = SPRAAY_OP_CHAIN, .chain = &s->ask });
+    return evm_sender_submit(s, (spraay_op){ .kind = SPRAAY_OP_CHAIN, .chain = &s->ask });
 }
 
 spraay_err spraay_evm_settle(spraay_evm_sender *s, const uint8_t hash32[32], spraay_tx_fate fate,
@@ -284,14 +254,14 @@ spraay_err spraay_evm_settle(spraay_evm_sender *s, const uint8_t hash32[32], spr
     (void)snprintf(s->ask.block_hash, sizeof s->ask.block_hash, "%s", block_hash);
     for (size_t i = 0; i < s->ask.n_rows; i++) /* what the cap on gas is held against knows it, too */
         if (memcmp(s->ask.rows[i].hash32, hash32, 32) == 0) s->ask.rows[i].fate = fate;
-    return submit(s, (spraay_op){ .kind = SPRAAY_OP_CHAIN, .chain = &s->ask });
+    return evm_sender_submit(s, (spraay_op){ .kind = SPRAAY_OP_CHAIN, .chain = &s->ask });
 }
 
 spraay_err spraay_evm_void(spraay_evm_sender *s)
 {
     if (s->purchase == NULL || s->asked) return SPRAAY_STATE;
     post(s, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_LOSE });
-    return submit(
+    return evm_sender_submit(
         s,
         (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_PROVE_UNUSED, .purchase = s->purchase });
 }
@@ -308,7 +278,8 @@ spraay_err spraay_evm_deliver(spraay_evm_sender *s, spraay_slice body, const cha
     p->stored.status = 200;
     (void)snprintf(p->stored.payment, sizeof p->stored.payment, "settled");
     (void)snprintf(p->stored.transaction, sizeof p->stored.transaction, "%s", transaction);
-    return submit(s, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_DELIVER, .purchase = p });
+    return evm_sender_submit(
+        s, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_DELIVER, .purchase = p });
 }
 
 void spraay_evm_take(spraay_evm_sender *s)
@@ -317,179 +288,6 @@ void spraay_evm_take(spraay_evm_sender *s)
     if (s->purchase->state == SPRAAY_STATE_DELIVERED || s->purchase->state == SPRAAY_STATE_TAKEN)
         post(s, (spraay_op){ .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_TAKE });
     release(s);
-}
-
-/* ---- signing ---- */
-
-/* The call that a step is: to whom, with what. */
-static spraay_err build(const spraay_evm_sender *s, const char *step, uint8_t to20[20], spraay_buf *data)
-{
-    uint8_t words[2][32];
-    char digits[24];
-    const char *name = NULL;
-    spraay_err err;
-
-    memset(words, 0, sizeof words);
-    memcpy(to20, s->contract20, 20);
-    if (s->act == SPRAAY_EVM_DEPOSIT && strcmp(step, SPRAAY_CHAIN_APPROVE) == 0) {
-        name = "approve";
-        memcpy(to20, s->usdc20, 20);
-    } else if (s->act == SPRAAY_EVM_DEPOSIT && strcmp(step, "deposit") == 0) {
-        name = "deposit";
-    } else if (s->act == SPRAAY_EVM_REFUND && strcmp(step, "refund") == 0) {
-        name = "refund";
-    } else if (s->act == SPRAAY_EVM_REFUND_PART && strcmp(step, "refund") == 0) {
-        name = "refundPartial";
-    }
-    if (name == NULL) return SPRAAY_SYNTAX;
-    (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)s->amount);
-    err = spraay_amount_to_be32(words[0], digits);
-    if (err == SPRAAY_OK && strcmp(name, "approve") == 0) {
-        memcpy(words[1], words[0], 32);
-        memset(words[0], 0, 32);
-        memcpy(words[0] + 12, s->contract20, 20);
-    }
-    if (err != SPRAAY_OK) return err;
-    return spraay_abi_call(data, spraay_abi_function(name), (const uint8_t(*)[32])words);
-}
-
-/* gas * fee, or the largest number there is. */
-static uint64_t cost_of(uint64_t gas, uint64_t fee)
-{
-    return gas != 0 && fee > UINT64_MAX / gas ? UINT64_MAX : gas * fee;
-}
-
-/* The most that the other steps of the purchase may have cost: of each nonce the dearest attempt. */
-static uint64_t committed_gas(const spraay_evm_sender *s, uint64_t nonce)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < s->ask.n_rows; i++) {
-        const spraay_chain_tx *t = &s->ask.rows[i];
-        uint64_t most = 0;
-        bool counted = strcmp(t->purchase, s->purchase->id) != 0 || (uint64_t)t->nonce == nonce;
-        for (size_t k = 0; k < i && !counted; k++)
-            counted = s->ask.rows[k].nonce == t->nonce && strcmp(s->ask.rows[k].purchase, t->purchase) == 0;
-        if (counted) continue;
-        for (size_t k = i; k < s->ask.n_rows; k++) {
-            const spraay_chain_tx *u = &s->ask.rows[k];
-            uint64_t cost = cost_of((uint64_t)u->gas, strtoull(u->max_fee, NULL, 10));
-            if (u->nonce == t->nonce && strcmp(u->purchase, t->purchase) == 0 && cost > most) most = cost;
-        }
-        sum = sum > UINT64_MAX - most ? UINT64_MAX : sum + most;
-    }
-    return sum;
-}
-
-static spraay_err check_gas(const spraay_evm_sender *s, const spraay_evm_gas *g)
-{
-    uint64_t cost = cost_of(g->gas, g->max_fee), before = committed_gas(s, g->nonce);
-
-    if (g->gas == 0 || g->gas > GAS_MAX || g->max_fee == 0 || g->max_tip > g->max_fee || g->nonce > INT64_MAX)
-        return SPRAAY_RANGE;
-    if (cost > s->gas_cap_wei || before > s->gas_cap_wei - cost) return SPRAAY_REFUSED;
-    return SPRAAY_OK;
-}
-
-static void put_be(uint8_t out32[32], uint64_t v)
-{
-    memset(out32, 0, 32);
-    spraay_put_be64(out32 + 24, v);
-}
-
-static spraay_err make_tx(spraay_evm_sender *s, const char *step, const spraay_evm_gas *g)
-{
-    spraay_evm_tx tx = { .chain_id = s->chain_id, .nonce = g->nonce, .gas = g->gas };
-    spraay_chain_tx *row = &s->tx;
-    uint8_t digest[32], sig[65];
-    spraay_buf data, raw;
-    spraay_err err;
-
-    memset(row, 0, sizeof *row);
-    spraay_buf_init(&data, 4 + 64);
-    spraay_buf_init(&raw, sizeof row->raw);
-    put_be(tx.max_fee, g->max_fee);
-    put_be(tx.max_tip, g->max_tip);
-    err = build(s, step, tx.to20, &data);
-    tx.data = spraay_buf_slice(&data);
-    if (err == SPRAAY_OK) err = spraay_evm_tx_digest(digest, &tx);
-    if (err == SPRAAY_OK) err = spraay_wallet_sign_digest(s->client->wallets[SPRAAY_RAIL_EVM], sig, digest);
-    if (err == SPRAAY_OK) err = spraay_evm_tx_signed(&raw, row->hash32, &tx, sig);
-    if (err == SPRAAY_OK) {
-        memcpy(row->raw, raw.d, raw.n);
-        row->n_raw = raw.n;
-        spraay_evm_address_format(row->to, tx.to20);
-    }
-    spraay_buf_wipe(&raw);
-    spraay_buf_wipe(&data);
-    return err;
-}
-
-/* What the row says besides its bytes. */
-static void describe(spraay_evm_sender *s, const char *step, const spraay_evm_gas *g)
-{
-    spraay_chain_tx *row = &s->tx;
-
-    (void)snprintf(row->purchase, sizeof row->purchase, "%s", s->purchase->id);
-    (void)snprintf(row->network, sizeof row->network, "%s", s->network);
-    (void)snprintf(row->payer, sizeof row->payer, "%s", s->purchase->payer);
-    (void)snprintf(row->step, sizeof row->step, "%s", step);
-    row->nonce = (int64_t)g->nonce;
-    row->gas = (int64_t)g->gas;
-    (void)snprintf(row->max_fee, sizeof row->max_fee, "%llu", (unsigned long long)g->max_fee);
-    (void)snprintf(row->max_tip, sizeof row->max_tip, "%llu", (unsigned long long)g->max_tip);
-    row->created = spraay_wall_s();
-}
-
-/* The record of the purchase: what it is, and what was signed last. */
-static spraay_err fix_terms(spraay_evm_sender *s)
-{
-    spraay_purchase *p = s->purchase;
-    spraay_moment now = now_of();
-    char url[160], hash[67] = "0x";
-    spraay_err err = spraay_wallet_mark(s->client->wallets[SPRAAY_RAIL_EVM], p->mark32, s->client->gateway,
-                                        p->id, p->epoch);
-
-    if (err != SPRAAY_OK) return err;
-    (void)snprintf(p->network, sizeof p->network, "%s", s->network);
-    (void)snprintf(p->asset, sizeof p->asset, "%s", s->usdc);
-    (void)snprintf(p->pay_to, sizeof p->pay_to, "%s", s->contract);
-    p->fixed = true;
-    if (p->signed_at == 0) p->signed_at = now.wall_s;
-    p->valid_before = p->header_valid_before = now.wall_s + WINDOW_S;
-    p->dies_mono_ms = now.mono_ms + (int64_t)WINDOW_S * 1000;
-    (void)snprintf(url, sizeof url, "%s/%s", s->network, s->contract);
-    spraay_hex_encode(hash + 2, s->tx.hash32, sizeof s->tx.hash32);
-    err = spraay_purchase_set_url(p, url);
-    return err == SPRAAY_OK ? spraay_purchase_set_header(p, "transaction", hash, strlen(hash)) : err;
-}
-
-/* What was signed is among the rows from now on: the cap on gas is held against it. */
-static spraay_err remember(spraay_evm_sender *s)
-{
-    spraay_chain_tx *grown = realloc(s->ask.rows, (s->ask.n_rows + 1) * sizeof *grown);
-
-    if (grown == NULL) return SPRAAY_NOMEM;
-    s->ask.rows = grown;
-    grown[s->ask.n_rows++] = s->tx;
-    return SPRAAY_OK;
-}
-
-spraay_err spraay_evm_sign(spraay_evm_sender *s, const char *step, const spraay_evm_gas *gas)
-{
-    spraay_err err;
-
-    if (s->purchase == NULL || s->asked || !s->purchase->reserved) return SPRAAY_STATE;
-    err = check_gas(s, gas);
-    if (err == SPRAAY_OK) err = make_tx(s, step, gas);
-    if (err != SPRAAY_OK) return err;
-    describe(s, step, gas);
-    err = fix_terms(s);
-    if (err == SPRAAY_OK) err = remember(s);
-    if (err != SPRAAY_OK) return err;
-    return submit(
-        s, (spraay_op){
-               .kind = SPRAAY_OP_EVENT, .event = SPRAAY_EVENT_SIGN, .purchase = s->purchase, .tx = &s->tx });
 }
 
 /* ---- looking ---- */

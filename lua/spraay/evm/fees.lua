@@ -45,7 +45,8 @@ function fees.options(given)
   return { cap = cap, price = price, bump_after = after, confirmations = confirmations }
 end
 
---- What a transaction should offer now: { max_fee=, max_tip= } in digits, or nil and the node's trouble.
+--- What a transaction should offer now, and what it would cost: { max_fee=, max_tip=, expected= } in digits; or nil
+-- and the node's trouble.
 -- Twice the base fee: it can double six times over, an eighth a block, before one is left behind.
 function fees.market(node)
   local block, why = node:call("eth_getBlockByNumber", { "latest", false })
@@ -54,7 +55,7 @@ function fees.market(node)
   if not base then return nil, { kind = "strange", message = "its newest block has no base fee" } end
   local tip = node:quantity("eth_maxPriorityFeePerGas", {}) or TIP
   if tip == "0" then tip = "1" end
-  return { max_fee = wei.add(wei.times(base, 2), tip), max_tip = tip }
+  return { max_fee = wei.add(wei.times(base, 2), tip), max_tip = tip, expected = wei.add(base, tip) }
 end
 
 --- The fees of a replacement: enough above the last ones for nodes to take it, and what the market asks.
