@@ -592,6 +592,39 @@ describe("a transaction that is stuck", function()
   end)
 end)
 
+describe("a block that turns out never to have been", function()
+  it("takes its transaction along, which is broadcast again until one stays", function()
+    post("chain", { mining = "instant" })
+    local careful = open { futures = "escrow", gas = { confirmations = 3 }, timeout = { total = 2000 } }
+    hurry(0.05)
+    local undone = 0
+    local results, errors = spraay.all {
+      function() return careful.futures:deposit "5" end,
+      function()
+        for _ = 1, 40 do
+          spraay.sleep(0.4)
+          local all = books().transactions
+          local newest = all[#all]
+          if newest and newest.status == "mined" and undone < 2 then
+            undone = undone + 1
+            post("reorg", { hash = newest.hash, drop = true })
+          else
+            box:advance(4)
+          end
+          if deposits() == 1 and undone == 2 then break end
+        end
+        return true
+      end,
+    }
+    assert.same({}, errors)
+    assert.equal("5.000000", results[1].deposited)
+    assert.equal(2, undone)
+    assert.equal(5000000, account().balance)
+    assert.same({ 0, 1 }, sender().nonces)
+    careful:close()
+  end)
+end)
+
 describe("several at once", function()
   it("take turns, and their nonces are one row", function()
     local results, errors = spraay.all {
