@@ -66,6 +66,7 @@ local SAME = "Make the same call again: it goes on with this transaction, and si
 
 -- The node's trouble, as the end of it.
 local function unusable(self, why)
+  if why.kind == "cancelled" then self.cancelled = true end
   local fields = carry_money(self, { message = "" })
   fields.message = nil
   if fields.paid == "maybe" then fields.hint = SAME end
@@ -150,7 +151,7 @@ local function claim(self)
       return fail(self, { kind = "timeout", code = "purchase_in_flight",
         message = "an equal call is under way, and it has not ended in time", hint = "Wait for that one" })
     elseif not self.node:pause(0.2) then
-      return errors.fail(wait.cancelled_error())
+      return unusable(self, { kind = "cancelled" })
     end
   end
   local record = self.handle:record()
@@ -175,7 +176,7 @@ local function take_turn(self)
         message = "another deposit or refund of this wallet is under way, and they follow one another",
         hint = "Call again when that one has ended" })
     end
-    if not self.node:pause(0.3) then return errors.fail(carry_money(self, wait.cancelled_error())) end
+    if not self.node:pause(0.3) then return unusable(self, { kind = "cancelled" }) end
   end
 end
 
@@ -534,7 +535,7 @@ local function settle_earlier(self)
   local seen = {}
   for i = 1, #self.rows do
     local row = self.rows[i]
-    if row.fate == "open" and row.purchase ~= self.id and not row.dropped and not seen[row.nonce] then
+    if row.fate == "open" and row.purchase ~= self.id and not seen[row.nonce] then
       seen[row.nonce] = true
       local fate, message, err = await(self, attempts_of(self, row)[1])
       if not fate then return nil, message, err end
@@ -629,7 +630,8 @@ local function give_up(self)
       if row.fate == "open" or (row.fate == "done" and row.step ~= "approve") then return end
     end
   end
-  if signed and not self.cancelled then operate(self, "void") end
+  if not signed then return end
+  if self.cancelled then self.handle:void() else operate(self, "void") end   -- a cancelled task waits for nothing
 end
 
 --- Make a deposit or a refund. spec: { where=, verb=, act=, network=, contract=, amount= (atomic), opts= (checked),
