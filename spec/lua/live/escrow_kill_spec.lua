@@ -103,9 +103,9 @@ describe("a deposit killed at any step", function()
       ledgers = ledgers + 1
       run("KILL_AT=" .. k)
       box:fault("rpc_down", { times = 1 })
-      run("KILL_AT=" .. (k - 3))
+      local last = run("KILL_AT=" .. (k - 3))
       box:clear()
-      local last = run()
+      if not last:match "^done" then last = run() end   -- what was left took fewer steps than that
       assert.truthy(last:match "^done", ("killed at step %d: %s"):format(k, last))
       one_deposit()
     end
