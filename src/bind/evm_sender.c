@@ -137,8 +137,6 @@ static void push_tx(lua_State *L, const spraay_chain_tx *t)
     set_int(L, "attempt", t->attempt);
     set_int(L, "block", t->block);
     set_int(L, "created", t->created);
-    lua_pushboolean(L, t->dropped);
-    lua_setfield(L, -2, "dropped");
     lua_pushlstring(L, (const char *)t->hash32, sizeof t->hash32);
     lua_setfield(L, -2, "hash");
     lua_pushlstring(L, (const char *)t->raw, t->n_raw);

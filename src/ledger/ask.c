@@ -68,6 +68,7 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (err != SPRAAY_OK) return err;
     (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");
     err = spraay_row_write(s, r);
+    if (err == SPRAAY_OK && spraay_purchase_is_on_chain(r->p)) err = store_chain_drop(s, r->p);
     return err == SPRAAY_OK ? write_journal(s, now.wall_s, r->p->hand, r->p->id) : err;
 }
 

@@ -28,6 +28,7 @@ typedef enum spraay_tx_fate {
     SPRAAY_TX_DONE,     /* mined, and it did what it says */
     SPRAAY_TX_REVERTED, /* mined, and it did nothing */
     SPRAAY_TX_GONE,     /* its nonce was used by another: never mined */
+    SPRAAY_TX_DROPPED,  /* its owner closed the purchase by hand: it stands in nobody's way */
     SPRAAY_TX_FATES
 } spraay_tx_fate;
 
@@ -48,7 +49,6 @@ typedef struct spraay_chain_tx {
     spraay_tx_fate fate;
     int64_t block; /* where it was mined */
     char block_hash[SPRAAY_CHAIN_HASH];
-    bool dropped; /* (L) its owner closed the purchase by hand: it stands in nobody's way */
 } spraay_chain_tx;
 
 typedef enum spraay_chain_ask_kind {

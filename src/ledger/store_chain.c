@@ -19,7 +19,7 @@
 
 const char *spraay_tx_fate_name(spraay_tx_fate f)
 {
-    static const char *const names[SPRAAY_TX_FATES] = { "open", "done", "reverted", "gone" };
+    static const char *const names[SPRAAY_TX_FATES] = { "open", "done", "reverted", "gone", "dropped" };
     return names[f];
 }
 
@@ -191,8 +191,8 @@ spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p)
 static spraay_err list(spraay_store *s, spraay_chain_ask *a)
 {
     static const char sql[] =
-        "SELECT " COLUMNS ", p.hand FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
-        "WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR c.purchase = ?3 OR c.nonce = (SELECT "
+        "SELECT " COLUMNS " FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR "
+                          "c.purchase = ?3 OR c.nonce = (SELECT "
         "max(nonce) FROM chain_tx d WHERE d.network = ?1 AND d.payer = ?2 AND d.fate IN ('done', "
         "'reverted'))) "
         "ORDER BY c.nonce, c.attempt";
@@ -206,11 +206,10 @@ static spraay_err list(spraay_store *s, spraay_chain_ask *a)
     (void)sqlite3_bind_text(q, 2, a->payer, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 3, a->purchase, -1, SQLITE_STATIC);
     while ((err = spraay_store_next(s, q)) == SPRAAY_OK) {
-        const char *hand = (const char *)sqlite3_column_text(q, 17);
         if (a->n_rows == ROWS_MAX) err = SPRAAY_LIMIT;
         if (err == SPRAAY_OK) err = read_row(&a->rows[a->n_rows], s, q);
         if (err != SPRAAY_OK) break;
-        a->rows[a->n_rows++].dropped = hand != NULL && hand[0] != '\0';
+        a->n_rows++;
     }
     (void)sqlite3_reset(q);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
@@ -254,11 +253,9 @@ spraay_err store_chain(spraay_store *s, spraay_job *j)
 static spraay_err forbidden(spraay_store *s, const spraay_chain_tx *t)
 {
     static const char sql[] =
-        "SELECT 1 FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
-        "WHERE c.network = ?1 AND c.payer = ?2 AND "
-        /* another is open that nobody has closed by hand */
-        "((c.fate = 'open' AND NOT (c.purchase = ?3 AND c.step = ?4 AND c.nonce = ?5) "
-        "  AND coalesce(p.hand, '') = '') "
+        "SELECT 1 FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND "
+        /* another is open */
+        "((c.fate = 'open' AND NOT (c.purchase = ?3 AND c.step = ?4 AND c.nonce = ?5)) "
         /* or the same was done, or its nonce is gone and nobody knows by whom */
         "OR (c.purchase = ?3 AND c.step = ?4 AND c.fate IN ('done', 'gone') AND ?4 <> '" SPRAAY_CHAIN_APPROVE
         "')) LIMIT 1";
@@ -312,6 +309,35 @@ spraay_err store_chain_add(spraay_store *s, const spraay_purchase *p, const spra
 }
 
 /* ---- looking after them ---- */
+
+/* The next open one of a purchase. SPRAAY_MISSING: there is none. */
+static spraay_err next_open(spraay_store *s, const char *purchase, spraay_chain_tx *t)
+{
+    sqlite3_stmt *q = spraay_store_statement(
+        s, SPRAAY_SLOT_CHAIN_OPEN,
+        "SELECT " COLUMNS " FROM chain_tx c WHERE c.purchase = ?1 AND c.fate = 'open' LIMIT 1");
+    spraay_err err;
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, purchase, -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    if (err == SPRAAY_OK) err = read_row(t, s, q);
+    (void)sqlite3_reset(q);
+    return err;
+}
+
+spraay_err store_chain_drop(spraay_store *s, const spraay_purchase *p)
+{
+    spraay_chain_tx t;
+    spraay_err err;
+
+    while ((err = next_open(s, p->id, &t)) == SPRAAY_OK) {
+        t.fate = SPRAAY_TX_DROPPED;
+        err = write_row(s, &t);
+        if (err != SPRAAY_OK) break;
+    }
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
 
 spraay_err store_chain_check(spraay_store *s, spraay_store *to, spraay_query *q)
 {

@@ -66,6 +66,7 @@ local SAME = "Make the same call again: it goes on with this transaction, and si
 
 -- The node's trouble, as the end of it.
 local function unusable(self, why)
+  if why.kind == "cancelled" then self.cancelled = true end
   local fields = carry_money(self, { message = "" })
   fields.message = nil
   if fields.paid == "maybe" then fields.hint = SAME end
@@ -150,7 +151,7 @@ local function claim(self)
       return fail(self, { kind = "timeout", code = "purchase_in_flight",
         message = "an equal call is under way, and it has not ended in time", hint = "Wait for that one" })
     elseif not self.node:pause(0.2) then
-      return errors.fail(wait.cancelled_error())
+      return unusable(self, { kind = "cancelled" })
     end
   end
   local record = self.handle:record()
@@ -175,7 +176,7 @@ local function take_turn(self)
         message = "another deposit or refund of this wallet is under way, and they follow one another",
         hint = "Call again when that one has ended" })
     end
-    if not self.node:pause(0.3) then return errors.fail(carry_money(self, wait.cancelled_error())) end
+    if not self.node:pause(0.3) then return unusable(self, { kind = "cancelled" }) end
   end
 end
 
@@ -260,8 +261,10 @@ local function confirmed(self, row, block, receipt)
   return type(again) == "table" and json.get(again, "blockHash") == json.get(receipt, "blockHash")
 end
 
--- Look for a receipt of any attempt. Returns the fate, or false when there is none yet; nil, message, err.
+-- Look for a receipt of any attempt. Returns the fate; or false when there is none yet, and whether there is one that
+-- is not deep enough; or nil, message, err.
 local function look(self, row)
+  local shallow = false
   for _, attempt in ipairs(attempts_of(self, row)) do
     local receipt, why = self.node:once("eth_getTransactionReceipt", { rpc.hex(attempt.hash) })
     if receipt == nil and why.kind == "cancelled" then return unusable(self, why) end
@@ -270,7 +273,9 @@ local function look(self, row)
       local fate, block = judge(self, attempt, receipt)
       if not fate then
         self.doubt = block
-      elseif confirmed(self, attempt, block, receipt) then
+      elseif not confirmed(self, attempt, block, receipt) then
+        shallow = true
+      else
         for _, other in ipairs(attempts_of(self, row)) do
           local mine = other == attempt
           local hash = mine and json.get(receipt, "blockHash") or ""
@@ -283,7 +288,7 @@ local function look(self, row)
       end
     end
   end
-  return false
+  return false, shallow
 end
 
 -- ---- broadcasting ---------------------------------------------------------------------------------------
@@ -319,10 +324,10 @@ end
 
 local raise   -- below: a higher fee under the same nonce
 
-local function timed_out(self, row)
+local function timed_out(self, row, found)
   local earlier = row.purchase ~= self.id
-  local words = ("the transaction %s (%s, nonce %d) is in no block yet"):format(rpc.hex(row.hash),
-    row.step, row.nonce)
+  local words = ("the transaction %s (%s, nonce %d) is in %s yet"):format(rpc.hex(row.hash), row.step, row.nonce,
+    found and "no block that is deep enough" or "no block")
   if self.capped then words = words .. ", and its fee cannot be raised within gas.max_eth" end
   if self.doubt then words = words .. "; of the RPC: " .. self.doubt end
   if self.said then words = words .. ("; the RPC says \"%s\""):format(self.said) end
@@ -372,7 +377,7 @@ local function await(self, row)
         if fate == nil then return nil, message, err end
         if fate then return fate, message end
         return poor(self, row)
-      elseif heard == "underpriced" then
+      elseif heard == "underpriced" and #attempts_of(self, row) > 1 then   -- else the nonce is another sender's
         raised_at = -math.huge
       end
     end
@@ -382,10 +387,10 @@ local function await(self, row)
     local count, why = self.node:once("eth_getTransactionCount", { self.payer, "latest" })
     if count == nil and why.kind == "cancelled" then return unusable(self, why) end
     count = rpc.integer(count)
-    gone = count and (count > row.nonce or beyond_hole(self, row, count)) and gone + 1 or 0
+    gone = count and not found and (count > row.nonce or beyond_hole(self, row, count)) and gone + 1 or 0
     if gone >= GONE_LOOKS then return give_up_nonce(self, row) end
-    if self.node:is_over() then return timed_out(self, row) end
-    if gone == 0 and row.purchase == self.id and engine.now() - raised_at >= self.gas.bump_after then
+    if self.node:is_over() then return timed_out(self, row, found) end
+    if gone == 0 and not found and row.purchase == self.id and engine.now() - raised_at >= self.gas.bump_after then
       local higher, message, err2 = raise(self, row)
       if higher == nil then return nil, message, err2 end
       raised_at = engine.now()
@@ -530,7 +535,7 @@ local function settle_earlier(self)
   local seen = {}
   for i = 1, #self.rows do
     local row = self.rows[i]
-    if row.fate == "open" and row.purchase ~= self.id and not row.dropped and not seen[row.nonce] then
+    if row.fate == "open" and row.purchase ~= self.id and not seen[row.nonce] then
       seen[row.nonce] = true
       local fate, message, err = await(self, attempts_of(self, row)[1])
       if not fate then return nil, message, err end
@@ -625,7 +630,8 @@ local function give_up(self)
       if row.fate == "open" or (row.fate == "done" and row.step ~= "approve") then return end
     end
   end
-  if signed and not self.cancelled then operate(self, "void") end
+  if not signed then return end
+  if self.cancelled then self.handle:void() else operate(self, "void") end   -- a cancelled task waits for nothing
 end
 
 --- Make a deposit or a refund. spec: { where=, verb=, act=, network=, contract=, amount= (atomic), opts= (checked),

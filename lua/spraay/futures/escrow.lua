@@ -208,6 +208,11 @@ function escrow.deposit(client, given, atomic, opts, where)
   end
   local place, message, err = escrow.place(client, where)
   if not place then return nil, message, err end
+  if opts.max and money.compare(atomic, opts.max) > 0 then
+    return errors.fail { kind = "policy", code = "over_max", amount = money.format(atomic),
+      message = ("%s: %s USDC are more than max allows (%s)"):format(where, money.short(atomic), money.short(opts.max)),
+      hint = "Raise max, or leave it out: the amount is written already" }
+  end
   local compared
   if given.confirm then
     compared, message, err = compare.deposit(client, place, atomic, opts, where)

@@ -242,6 +242,7 @@ describe("a deposit is refused before anything is signed", function()
   it("over its caps: the whole amount counts", function()
     local other = open { futures = "escrow", per_day = "7" }
     refused("over_per_day", "no", function() return other.futures:deposit "8" end)
+    refused("over_max", "no", function() return other.futures:deposit("5", { max = "4.999999" }) end)
     other:close()
     other = open { futures = "escrow", per_day = "7", budget = "6" }
     refused("over_budget", "no", function() return other.futures:deposit "6.5" end)
@@ -564,6 +565,29 @@ describe("a transaction that is stuck", function()
     assert.same({ 0, 1, 2, 3, 4 }, sender().nonces)   -- the second deposit used up what the first had approved
   end)
 
+  it("goes on by itself when its task is cancelled, and the same call finds it", function()
+    post("chain", { mining = "manual" })
+    post("account", { address = box.address, allowance = "5" })
+    local value, err
+    spraay.run(function()
+      local task = spraay.spawn(function() return client.futures:deposit { amount = "5" } end)
+      spraay.sleep(0.5)
+      task:cancel()
+      local _
+      value, _, err = task:wait()
+    end)
+    assert.is_nil(value)
+    assert.equal("cancelled", err.kind)
+    assert.equal("maybe", err.paid)
+    assert.equal("5.000000", client:summary().open)
+    post("chain", { mining = "instant" })
+    post("mine", {})
+    assert.equal(1, deposits())
+    assert.equal("5.000000", assert(client.futures:deposit { amount = "5" }).deposited)
+    assert.equal(1, deposits())
+    assert.same({ 0 }, sender().nonces)
+  end)
+
   it("counts as open until it is told, and by one's own word it no longer stands in the way", function()
     local ledger = require "spraay.ledger"
     post("chain", { mining = "manual" })
@@ -589,6 +613,51 @@ describe("a transaction that is stuck", function()
     assert.equal("0.000000", client:summary().open)
     assert(client.futures:deposit { amount = "4" })
     assert.equal(4000000, account().balance)
+    -- The same deposit goes on, by the owner's word, under another nonce; and what it signs then is held as ever.
+    post("chain", { mining = "manual" })
+    value = client.futures:deposit({ amount = "5" }, { timeout = 1 })
+    assert.is_nil(value)
+    local waiting = #books().transactions
+    value = client.futures:deposit({ amount = "5" }, { timeout = 1 })
+    assert.is_nil(value)
+    assert.equal(waiting, #books().transactions)
+    post("chain", { mining = "instant" })
+    post("mine", {})
+    assert(client.futures:deposit { amount = "5" })
+    assert.equal(9000000, account().balance)
+  end)
+end)
+
+describe("a block that turns out never to have been", function()
+  it("takes its transaction along, which is broadcast again until one stays", function()
+    post("chain", { mining = "instant" })
+    local careful = open { futures = "escrow", gas = { confirmations = 3 }, timeout = { total = 2000 } }
+    hurry(0.05)
+    local undone = 0
+    local results, errors = spraay.all {
+      function() return careful.futures:deposit "5" end,
+      function()
+        for _ = 1, 40 do
+          spraay.sleep(0.4)
+          local all = books().transactions
+          local newest = all[#all]
+          if newest and newest.status == "mined" and undone < 2 then
+            undone = undone + 1
+            post("reorg", { hash = newest.hash, drop = true })
+          else
+            box:advance(4)
+          end
+          if deposits() == 1 and undone == 2 then break end
+        end
+        return true
+      end,
+    }
+    assert.same({}, errors)
+    assert.equal("5.000000", results[1].deposited)
+    assert.equal(2, undone)
+    assert.equal(5000000, account().balance)
+    assert.same({ 0, 1 }, sender().nonces)
+    careful:close()
   end)
 end)
 
