@@ -138,6 +138,7 @@ describe("every option of open", function()
     dry_run = { { true, false }, { 1, "yes" } },
     errors = { { "return", "raise" }, { "throw", true, 1 } },
     first_request_payment = { { false }, { true, "x", 1 } },
+    solana_tx = { { false }, { true, "x", 1 } },
     futures = { { "ledger" }, { "escrow", true, "x" } },
     gateway = { { "https://gateway.spraay.app", "https://x.example:8443/", "http://127.0.0.1:1", "http://[::1]:1",
       "HTTP://LocalHost:80" },
