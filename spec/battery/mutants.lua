@@ -78,7 +78,7 @@ local MUTANTS = {
   {
     -- The fee payer signs first, so the chain knows a transfer by another name than the payer does.
     name = "Solana proof by the payer's own signature", rail = "solana",
-    old = "        if (!is_candidate(p, doc, i)) continue;\n",
+    old = "        if (slot > p->highest || !is_candidate(p, doc, i)) continue;\n",
     new = "        if (strcmp(signature, (const char *)p->q.message) != 0) continue;\n",
     only = "proof/well after settle_then_timeout", sign = "settled %d+ times",
   },

@@ -218,8 +218,19 @@ describe("what became of a payment on Solana", function()
 
   it("proves nothing when too many transfers would have to be looked at", function()
     local list = {}
-    for i = 1, 65 do list[i] = entry(SETTLED_SLOT + 100 - i) end
+    for i = 1, 257 do list[i] = entry(SETTLED_SLOT + 100) end
     assert.equal("unavailable", (prove(chain{ list = list })))
+  end)
+
+  it("looks into none that came after its end", function()
+    local list, last_slot = {}, LAST + SLOT_OF_HEIGHT
+    for i = 1, 500 do list[i] = entry(last_slot + 1000 - i) end
+    list[501] = entry(last_slot + 1)
+    local c = chain{ list = list, height = LAST + 2000 }
+    assert.equal("void", (prove(c)))
+    assert.is_nil(table.concat(c.asked):find "getTransaction")
+    list[502] = entry(last_slot, nil, OURS)   -- in the very last
+    assert.equal("used", (prove(chain{ list = list, height = LAST + 2000 })))
   end)
 
   for name, bend in pairs{
