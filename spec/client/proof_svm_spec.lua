@@ -323,7 +323,7 @@ local STRANGE = core.base58_encode(("\8"):rep(32))
 local function answers(with)
   local all = { getGenesisHash = GENESIS,
     getLatestBlockhash = { context = { slot = 1 }, value = { blockhash = HASH, lastValidBlockHeight = 3090 } },
-    getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
+    isBlockhashValid = { context = { slot = 1 }, value = true }, getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
   for k, v in pairs(with or {}) do all[k] = v end
   return all
 end
@@ -354,8 +354,17 @@ describe("what a Solana message needs", function()
     assert.equal("done", state)
     assert.equal(STRANGE, facts.blockhash)
     assert.equal(700, facts.last_height)   -- 400 and 300
-    assert.same({ "getGenesisHash", "getEpochInfo" }, asked)
+    assert.same({ "getGenesisHash", "isBlockhashValid", "getEpochInfo" }, asked)
     assert.equal(HASH, select(2, look({ blockhash = "short" }, answers())).blockhash)
+  end)
+
+  it("has no end where the RPC does not know the server's blockhash", function()
+    local state, facts, asked = look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = false } })
+    assert.equal("done", state)
+    assert.equal(STRANGE, facts.blockhash)
+    assert.equal(0, facts.last_height)
+    assert.same({ "getGenesisHash", "isBlockhashValid" }, asked)
+    assert.equal("failed", (look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = 1 } })))
   end)
 
   it("is the owner of a mint that is not built in, whatever its rentEpoch", function()
