@@ -319,6 +319,20 @@ function call.payment_of(raw)
   }
 end
 
+--- Several payments as one, with its parts; the first is the one that says whose.
+function call.joined(parts)
+  local total
+  local payment = {}
+  for key, value in pairs(parts[1] or { status = "free" }) do payment[key] = value end
+  for _, part in ipairs(parts) do
+    if part.amount then total = money.add(total, (money.atomic(part.amount))) end
+    if part.status == "unconfirmed" then payment.status = "unconfirmed" end
+    if part.status == "settled" and payment.status == "restored" then payment.status = "settled" end
+  end
+  payment.amount, payment.parts = total and money.format(total) or nil, parts
+  return payment
+end
+
 --- What an error says was paid for an answer that came with this payment.
 function call.paid_word(payment)
   local status = payment and payment.status

@@ -251,6 +251,7 @@ function Job:save(path) end
 ---@field on_lost "fail"|"repay"|nil  when the result of a settled payment is lost: fail (unless told), or buy it
 ---  again once the chain says that it was paid
 ---@field first_request_payment false|nil  this version never pays before it was asked
+---@field solana_tx false|nil  this version never pays by a transfer of its own and X-Solana-Tx
 ---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
 ---@field headers table<string, string>?  sent with every request to the gateway
 ---@field proxy string?  URL

@@ -218,8 +218,19 @@ describe("what became of a payment on Solana", function()
 
   it("proves nothing when too many transfers would have to be looked at", function()
     local list = {}
-    for i = 1, 65 do list[i] = entry(SETTLED_SLOT + 100 - i) end
+    for i = 1, 257 do list[i] = entry(SETTLED_SLOT + 100) end
     assert.equal("unavailable", (prove(chain{ list = list })))
+  end)
+
+  it("looks into none that came after its end", function()
+    local list, last_slot = {}, LAST + SLOT_OF_HEIGHT
+    for i = 1, 500 do list[i] = entry(last_slot + 1000 - i) end
+    list[501] = entry(last_slot + 1)
+    local c = chain{ list = list, height = LAST + 2000 }
+    assert.equal("void", (prove(c)))
+    assert.is_nil(table.concat(c.asked):find "getTransaction")
+    list[502] = entry(last_slot, nil, OURS)   -- in the very last
+    assert.equal("used", (prove(chain{ list = list, height = LAST + 2000 })))
   end)
 
   for name, bend in pairs{
@@ -312,7 +323,7 @@ local STRANGE = core.base58_encode(("\8"):rep(32))
 local function answers(with)
   local all = { getGenesisHash = GENESIS,
     getLatestBlockhash = { context = { slot = 1 }, value = { blockhash = HASH, lastValidBlockHeight = 3090 } },
-    getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
+    isBlockhashValid = { context = { slot = 1 }, value = true }, getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
   for k, v in pairs(with or {}) do all[k] = v end
   return all
 end
@@ -343,8 +354,17 @@ describe("what a Solana message needs", function()
     assert.equal("done", state)
     assert.equal(STRANGE, facts.blockhash)
     assert.equal(700, facts.last_height)   -- 400 and 300
-    assert.same({ "getGenesisHash", "getEpochInfo" }, asked)
+    assert.same({ "getGenesisHash", "isBlockhashValid", "getEpochInfo" }, asked)
     assert.equal(HASH, select(2, look({ blockhash = "short" }, answers())).blockhash)
+  end)
+
+  it("has no end where the RPC does not know the server's blockhash", function()
+    local state, facts, asked = look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = false } })
+    assert.equal("done", state)
+    assert.equal(STRANGE, facts.blockhash)
+    assert.equal(0, facts.last_height)
+    assert.same({ "getGenesisHash", "isBlockhashValid" }, asked)
+    assert.equal("failed", (look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = 1 } })))
   end)
 
   it("is the owner of a mint that is not built in, whatever its rentEpoch", function()

@@ -149,6 +149,7 @@ describe("every option of open", function()
     gas = { { {}, { max_eth = "0.001", eth_usd = "3000", bump_after = 5, confirmations = 2 } },
       { true, "0.001", { max_eth = 0.001 }, { max_eth = "1" }, { max_eth = "-1" }, { eth_usd = 3000 },
         { bump_after = 0 }, { bump_after = "5" }, { confirmations = 0 }, { confirmations = 1.5 }, { price = "1" } } },
+    solana_tx = { { false }, { true, "x", 1 } },
     gateway = { { "https://gateway.spraay.app", "https://x.example:8443/", "http://127.0.0.1:1", "http://[::1]:1",
       "HTTP://LocalHost:80" },
       { "", 5, "gateway.spraay.app", "http://x.example", "ftp://x", "https://x/y", "https://x?y", "https://x y",

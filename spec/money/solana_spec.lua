@@ -302,6 +302,42 @@ describe("a payment that nobody settled", function()
     end)
   end
 
+  it("is not signed again by an RPC that lags behind the blockhash of the offer", function()
+    box:fault "solana_blockhash"
+    box:fault("rpc_lagging", { seconds = 800 })
+    box:fault("settle_then_reset", { times = 1 })
+    assert.equal("maybe", select(3, chat(open())).paid)
+    for _ = 1, 4 do
+      pass(200)
+      local result, _, err = chat(open())
+      assert.is_nil(result)
+      assert.not_equal("no", err.paid)
+    end
+    assert.equal(1, moved())
+    assert.equal(1, signed())
+    box:clear()   -- it has caught up
+    pass(600)
+    assert.equal("yes", select(3, chat(open())).paid)
+    assert.equal(1, moved())
+  end)
+
+  it("whose end nobody knows does not end with the one before it", function()
+    lose()
+    pass(200)
+    box:fault "solana_blockhash"
+    box:fault("rpc_lagging", { seconds = 800, method = "isBlockhashValid" })
+    box:fault "reset_before_settle"
+    assert.equal("maybe", select(3, chat(open{ timeout = { total = 10 } })).paid)
+    assert.equal(2, signed())
+    box:clear()
+    box:fault "reset_before_settle"
+    for _ = 1, 3 do
+      pass(300)
+      assert.equal("maybe", select(3, chat(open())).paid)
+    end
+    assert.equal(2, signed())
+  end)
+
   it("is not signed again on the word of a ledger whose last height was changed", function()
     local place = processes.place()
     lose{ ledger = place }

@@ -39,7 +39,7 @@ static bool may_pay(const spraay_client *c, const char *origin)
 static bool is_payment(spraay_slice name)
 {
     return spraay_slice_eq_str_nocase(name, "PAYMENT-SIGNATURE") ||
-           spraay_slice_eq_str_nocase(name, "X-PAYMENT");
+           spraay_slice_eq_str_nocase(name, "X-PAYMENT") || spraay_slice_eq_str_nocase(name, "X-SOLANA-TX");
 }
 
 /* The client's headers go to its gateway only: an API key is nobody else's business. */

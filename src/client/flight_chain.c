@@ -228,8 +228,9 @@ static void own_memo(char memo[33], const uint8_t mark32[32])
     spraay_hex_encode(memo, mark32, 16);
 }
 
-/* The account and the memo are read off the very message that was signed, while it is on record; afterwards they
- * can be told again where the token is one that we know. */
+/* The account and the memo are read off the very message that was signed, while it is on record. Afterwards they
+ * can be told again where the token is one that we know, but for a memo that the server demanded: then a transfer
+ * that is not found proves nothing. */
 static bool svm_question(const spraay_flight *f, spraay_proof_svm_question *q)
 {
     const spraay_purchase *p = f->purchase;
@@ -243,14 +244,15 @@ static bool svm_question(const spraay_flight *f, spraay_proof_svm_question *q)
     q->last_height = p->last_height;
     own_memo(q->memo, f->session.mark32);
     if (spraay_solana_address_parse(q->payer32, p->payer) != SPRAAY_OK) return false;
-    if (p->header_value != NULL &&
-        spraay_svm_payload_read(&was, spraay_slice_from(p->header_value)) == SPRAAY_OK) {
+    if (p->header_value != NULL) {
+        if (spraay_svm_payload_read(&was, spraay_slice_from(p->header_value)) != SPRAAY_OK) return false;
         memcpy(q->source32, was.source32, 32);
         if (!spraay_slice_eq_str(was.memo, q->memo)) q->memo[0] = '\0'; /* the server's */
         q->message_n = was.message_n;
         memcpy(q->message, was.message, was.message_n);
         return true;
     }
+    q->last_height = 0;
     return program != NULL && spraay_solana_address_parse(mint, p->asset) == SPRAAY_OK &&
            spraay_solana_address_parse(program32, program) == SPRAAY_OK &&
            spraay_solana_ata(q->source32, NULL, q->payer32, mint, program32) == SPRAAY_OK;

@@ -220,7 +220,8 @@ static void fix_terms(spraay_flight *f)
     p->fixed = true;
     if (p->signed_at == 0) p->signed_at = now.wall_s;
     if (f->session.until_s > p->valid_before) p->valid_before = f->session.until_s;
-    if (f->session.facts.last_height > p->last_height) p->last_height = f->session.facts.last_height;
+    p->last_height =
+        f->session.facts.last_height; /* of the one that lives: those before it are proven dead */
     dies_ms = now.mono_ms + (f->session.until_s - now.wall_s) * 1000;
     if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }

@@ -21,7 +21,7 @@ static void go_on(spraay_lookup_svm *l)
     bool given = l->facts.blockhash[0] != '\0';
 
     l->state = l->state == SPRAAY_LOOKUP_GENESIS && l->ask_mint ? SPRAAY_LOOKUP_MINT
-               : given                                          ? SPRAAY_LOOKUP_HEIGHT
+               : given                                          ? SPRAAY_LOOKUP_ALIVE
                                                                 : SPRAAY_LOOKUP_BLOCKHASH;
 }
 
@@ -52,6 +52,9 @@ spraay_err spraay_lookup_svm_request(spraay_lookup_svm *l, spraay_buf *body)
                                       l->mint);
     case SPRAAY_LOOKUP_BLOCKHASH:
         return spraay_rpc_svm_request(body, id, "getLatestBlockhash", "[{\"commitment\":\"confirmed\"}]");
+    case SPRAAY_LOOKUP_ALIVE:
+        return spraay_rpc_svm_request(body, id, "isBlockhashValid", "[\"%s\",{\"commitment\":\"confirmed\"}]",
+                                      l->facts.blockhash);
     case SPRAAY_LOOKUP_HEIGHT:
         return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"finalized\"}]");
     case SPRAAY_LOOKUP_DONE:
@@ -116,6 +119,16 @@ static void read_blockhash(spraay_lookup_svm *l, const spraay_json *doc, int res
         l->state = SPRAAY_LOOKUP_DONE;
 }
 
+static void read_alive(spraay_lookup_svm *l, const spraay_json *doc, int result)
+{
+    spraay_json_type_t type = spraay_json_type(doc, spraay_json_get(doc, result, "value"));
+
+    if (type != SPRAAY_JSON_TRUE && type != SPRAAY_JSON_FALSE)
+        fail(l, "the RPC does not say whether it knows the offer's blockhash");
+    else
+        l->state = type == SPRAAY_JSON_TRUE ? SPRAAY_LOOKUP_HEIGHT : SPRAAY_LOOKUP_DONE;
+}
+
 static void read_height(spraay_lookup_svm *l, const spraay_json *doc, int result)
 {
     if (!spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "blockHeight"), &l->facts.last_height)) {
@@ -144,6 +157,7 @@ void spraay_lookup_svm_answer(spraay_lookup_svm *l, long status, spraay_slice bo
             break;
         case SPRAAY_LOOKUP_MINT: read_mint(l, &doc, result); break;
         case SPRAAY_LOOKUP_BLOCKHASH: read_blockhash(l, &doc, result); break;
+        case SPRAAY_LOOKUP_ALIVE: read_alive(l, &doc, result); break;
         case SPRAAY_LOOKUP_HEIGHT: read_height(l, &doc, result); break;
         case SPRAAY_LOOKUP_DONE:
         case SPRAAY_LOOKUP_FAILED: break;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a Solana message needs of the chain before it is signed. Sans-I/O, like client/proof.h:
  *
- *   GENESIS --ours--> (MINT, when it is not built in) --> BLOCKHASH, or where the server gave one, HEIGHT
+ *   GENESIS --ours--> (MINT, when it is not built in) --> BLOCKHASH
+ *                                         '-- where the server gave one --> ALIVE --known here--> HEIGHT
+ *
+ * The end of a hash that the server chose is reckoned from this RPC's height, so the RPC has to know the hash: one
+ * that lags behind it would reckon an end that is over before its time. Then no end is known, and what is signed
+ * is never proven dead.
  *
  * The answers are an RPC's word: a wrong blockhash makes a payment that cannot settle, and owner and decimals of
  * a mint are compared with what the caller said of it. */
@@ -17,6 +22,7 @@ typedef enum spraay_lookup_state {
     SPRAAY_LOOKUP_GENESIS,
     SPRAAY_LOOKUP_MINT,
     SPRAAY_LOOKUP_BLOCKHASH,
+    SPRAAY_LOOKUP_ALIVE,
     SPRAAY_LOOKUP_HEIGHT,
     SPRAAY_LOOKUP_DONE,
     SPRAAY_LOOKUP_FAILED

@@ -93,19 +93,22 @@ static spraay_proof_verdict read_genesis(spraay_proof_svm *p, const spraay_json 
     return go(p, ASK_HEIGHT);
 }
 
-/* Slots are counted whether a block was made in them or not, so a distance in blocks is at least half of that in
- * slots on any chain that works. */
+/* Slots are counted whether a block was made in them or not: so many blocks ago is at least as many slots ago, and
+ * on any chain that works at most twice as many. */
 static spraay_proof_verdict read_height(spraay_proof_svm *p, const spraay_json *doc, int result)
 {
-    uint64_t back;
+    uint64_t since, back;
 
     if (!spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "blockHeight"), &p->height) ||
         !spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "absoluteSlot"), &p->slot) ||
         p->height > p->slot)
         return unavailable(p, "the RPC's finalized height cannot be read");
-    back = p->height > p->q.last_height ? p->height - p->q.last_height : 0;
-    back = 2 * (back + LIFE_BLOCKS) + SPARE_SLOTS;
-    p->lowest = p->q.history || p->q.last_height == 0 || back > p->slot ? 0 : p->slot - back;
+    p->highest = SPRAAY_RPC_SVM_MAX;
+    if (p->q.history || p->q.last_height == 0) return go(p, ASK_LIST);
+    since = p->height > p->q.last_height ? p->height - p->q.last_height : 0;
+    back = 2 * (since + LIFE_BLOCKS) + SPARE_SLOTS;
+    if (since > 0) p->highest = p->slot - since;
+    if (back < p->slot) p->lowest = p->slot - back;
     return go(p, ASK_LIST);
 }
 
@@ -164,7 +167,7 @@ static spraay_proof_verdict read_list(spraay_proof_svm *p, const spraay_json *do
         entries++;
         if (slot < p->lowest) p->complete = true; /* all that follow are older still */
         if (p->complete) break;
-        if (!is_candidate(p, doc, i)) continue;
+        if (slot > p->highest || !is_candidate(p, doc, i)) continue;
         if (p->n == SPRAAY_PROOF_SVM_CANDIDATES)
             return unavailable(p, "too many transactions of the account would have to be looked at");
         memcpy(p->candidates[p->n++], signature, sizeof signature);

@@ -27,7 +27,7 @@
 #define SPRAAY_PROOF_SVM_MARGIN     32 /* blocks beyond the last one before "void" */
 #define SPRAAY_PROOF_SVM_PAGE       1000
 #define SPRAAY_PROOF_SVM_PAGES      100
-#define SPRAAY_PROOF_SVM_CANDIDATES 64
+#define SPRAAY_PROOF_SVM_CANDIDATES 256
 
 typedef struct spraay_proof_svm_question {
     char network[SPRAAY_NETWORK_TEXT]; /* CAIP-2 */
@@ -51,7 +51,8 @@ typedef struct spraay_proof_svm {
     /* private */
     int state;
     unsigned request_id, pages;
-    uint64_t lowest; /* a slot before everything that was signed */
+    uint64_t lowest,
+        highest; /* slots: before everything that was signed, and the last it can have settled in */
     uint64_t last_slot;
     bool complete; /* the list was read back to before 'lowest' */
     size_t n, at;  /* candidates */

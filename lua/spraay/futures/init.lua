@@ -56,7 +56,8 @@ local function pricing(client, opts, where)
   return value, answer
 end
 
--- Which dialect a deposit is to be made in; where nothing is known, the gateway is asked.
+-- Which dialect a deposit is to be made in; where nothing is known, the gateway is asked. Returns it and, if it was,
+-- that answer; or nil, message, err.
 local function settle_dialect(client, opts, where)
   local told = dialect.known(client)
   if told then return told end
@@ -68,7 +69,16 @@ local function settle_dialect(client, opts, where)
     ok, message, err = escrow.check_contract(client, value.body, where, value.payment)
     if not ok then return nil, message, err end
   end
-  return value.dialect
+  return value.dialect, value
+end
+
+-- The deposit failed, or was not made, after the gateway was paid for saying which dialect it keeps.
+local function failed_after(look, message, err)
+  local paid = look and call.paid_word(look.payment)
+  if not paid or paid == "no" or err.paid ~= "no" then return nil, message, err end
+  err.paid, err.amount, err.results = paid, look.payment.amount, { look }
+  err.hint = err.hint or "That was the gateway's price list (err.results); it is not asked for again"
+  return errors.fail(err)
 end
 
 local MINIMUM = "1000000"
@@ -99,12 +109,13 @@ local function deposit(client, given, opts)
   if not days or days < 1 or days > 3650 then
     return errors.usage(where .. ": expires_in_days must be a whole number of days", nil, "argument")
   end
-  local told
-  told, message, err = settle_dialect(client, checked, where)
-  if not told then return nil, message, err end
+  local told, look
+  told, look, err = settle_dialect(client, checked, where)
+  if not told then return nil, look, err end
   local fields
   fields, message, err = DIALECTS[told].deposit(client, given, atomic, checked, where)
-  if not fields then return nil, message, err end
+  if not fields then return failed_after(look, message, err) end
+  if look and look.payment.status ~= "free" then fields.payment = call.joined { fields.payment, look.payment } end
   return new_account(client, fields)
 end
 
