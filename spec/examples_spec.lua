@@ -141,7 +141,12 @@ describe("examples", function()
         assert.truthy(output:find("settled       0.120000  USDC", 1, true), output)
       else   -- killed between the payment and its answer, which this gateway gives once
         assert.truthy(output:find("the payment settled and its result was lost", 1, true), output)
-        assert.equal(payments, box:ledger().count, output)
+        local bought = {}
+        for _, row in ipairs(box:ledger().settled) do
+          local what = row.path .. row.body
+          assert.is_nil(bought[what], output)
+          bought[what] = true
+        end
       end
     end)
   end

@@ -10,7 +10,7 @@ local trial = {}
 trial.__index = trial
 
 --- Options every client of the battery has: no cap of its own but those of the trial.
-trial.OPEN = { per_day = "100000", timeout = { connect = 5, idle = 5, total = 12 } }
+trial.OPEN = { futures = "ledger", per_day = "100000", timeout = { connect = 5, idle = 5, total = 12 } }
 
 -- The sandbox as it was on the first day.
 local function fresh(box)
@@ -79,7 +79,7 @@ function trial:learn(plan)
   if known then return known end
   local calm = trial.but(plan, { tries = 1, first = nil })
   calm.width, calm.save, calm.act, calm.first = nil, nil, nil, nil
-  calm.open = { ledger = false, per_day = "100000", networks = plan.open.networks }
+  calm.open = { ledger = false, per_day = "100000", futures = plan.open.futures, networks = plan.open.networks }
   local outcome = process.start(self.bench.paths, calm, { folder = self.folder, box = self.box }):finish()
   local identities, why = judge.identities(self.box:ledger(), plan)
   if not identities then

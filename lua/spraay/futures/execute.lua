@@ -110,7 +110,8 @@ function execute.run(account, verb, given, opts, where)
   end
 
   local answer, handle
-  answer, handle, err = leave(task.pcall(shared.ask, client, "execute", body, checked, nil, where, account.dialect, turn))
+  answer, handle, err = leave(task.pcall(shared.ask, client, "execute", body, checked, nil, where, account.dialect,
+    turn))
   if not answer then
     local saved = salvage(client, verb, err)
     if saved then return saved end

@@ -47,7 +47,8 @@ local function account_is_over(err)
 end
 
 --- Ask a route of compute futures. `expected` is the dialect that it is asked in: an error that tells of the
--- other one is told as that. `turn` is the one it is asked in, if any. Returns the answer and the core's call, or nil, message, err.
+-- other one is told as that. `turn` is the one it is asked in, if any.
+-- Returns the answer and the core's call, or nil, message, err.
 function shared.ask(client, name, body, opts, query, verb, expected, turn)
   local request, message, err = ask.request(client, name, body, opts, query)
   if not request then return nil, message, err end
