@@ -173,6 +173,8 @@ function Job:save(path) end
 ---@field pay_to string
 ---@field payer string?
 ---@field price string?  the published price of the route
+---@field fee_payer string?  on Solana: who signs last
+---@field memo string?  on Solana: what the server demands to be written into the transfer, for all to read
 ---@field url string
 ---@field method string
 ---@field valid_for integer?  seconds

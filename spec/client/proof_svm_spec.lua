@@ -323,7 +323,8 @@ local STRANGE = core.base58_encode(("\8"):rep(32))
 local function answers(with)
   local all = { getGenesisHash = GENESIS,
     getLatestBlockhash = { context = { slot = 1 }, value = { blockhash = HASH, lastValidBlockHeight = 3090 } },
-    isBlockhashValid = { context = { slot = 1 }, value = true }, getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
+    isBlockhashValid = { context = { slot = 1 }, value = true },
+    getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
   for k, v in pairs(with or {}) do all[k] = v end
   return all
 end

@@ -344,6 +344,35 @@ describe("a key of Solana", function()
     end)
   end
 
+  -- What a process of the same Lua sees in a variable: the rail, the address and the source of its key.
+  local function in_variable(text)
+    local interpreter, i = "lua", -1
+    while arg and arg[i] do interpreter, i = arg[i], i - 1 end
+    local pipe = io.popen(("K='%s' %s -e '%s' 2>&1"):format(text, interpreter, [[
+      local core = require "spraay.core"
+      local wallet, why = core.wallet_env "K"
+      print(core.wallet_env_rail "K", wallet and wallet:address() or why)
+    ]]))
+    local said = pipe:read "*a"
+    pipe:close()
+    return said:match "^(%S+)%s+(.-)%s*$"
+  end
+
+  it("is told from an EVM key in a variable, by its form", function()
+    local rail, who = in_variable(core.base58_encode(seed .. public))
+    assert.same({ "solana", address }, { rail, who })
+    rail, who = in_variable(list_of(seed .. public, ", "))
+    assert.same({ "solana", address }, { rail, who })
+    rail, who = in_variable(core.hex_encode(seed))
+    assert.same({ "evm", core.evm_address(seed) }, { rail, who })
+    rail, who = in_variable("0x" .. core.hex_encode(seed))
+    assert.same({ "evm", core.evm_address(seed) }, { rail, who })
+    rail, who = in_variable(list_of(seed .. other))
+    assert.equal("solana", rail)
+    assert.truthy(who:find("public half", 1, true))
+    assert.equal("nil", (in_variable ""))
+  end)
+
   it("is not read from a file that others may read", function()
     assert.equal("PERMISSION", select(3, from(list_of(seed .. public), "644")))
   end)

@@ -115,7 +115,12 @@ describe("a call", function()
 
   it("carries the memo that the offer demands", function()
     box:fault "solana_memo"
-    assert.equal("settled", assert(chat(open())).payment.status)
+    local seen
+    local client = open{ on_pay = function(terms) seen = terms return true end }
+    assert.equal("settled", assert(chat(client)).payment.status)
+    assert.equal("order-7", seen.memo)
+    assert.equal(box:ledger().settled[1].payer, seen.payer)
+    assert.is_string(seen.fee_payer)
     assert.equal("order-7", box:ledger().settled[1].memo)
   end)
 

@@ -358,7 +358,7 @@ static int l_finish(lua_State *L)
     lua_rawget(L, 1);
     const spraay_offer *o = check_offer(L, lua_gettop(L));
     if (wallet != NULL) {
-        spraay_err err = spraay_wallet_sign(wallet, made, &sig.n, &p->signing);
+        spraay_err err = spraay_wallet_sign_payment(wallet, made, &sig.n, &p->signing);
         if (err != SPRAAY_OK) return bind_fail(L, err);
         sig.p = (const char *)made;
     }

@@ -107,7 +107,7 @@ static spraay_err make_tx(spraay_evm_sender *s, const char *step, const spraay_e
     err = build(s, step, tx.to20, &data);
     tx.data = spraay_buf_slice(&data);
     if (err == SPRAAY_OK) err = spraay_evm_tx_digest(digest, &tx);
-    if (err == SPRAAY_OK) err = spraay_wallet_sign_digest(s->client->wallets[SPRAAY_RAIL_EVM], sig, digest);
+    if (err == SPRAAY_OK) err = spraay_wallet_sign(s->client->wallets[SPRAAY_RAIL_EVM], sig, digest);
     if (err == SPRAAY_OK) err = spraay_evm_tx_signed(&raw, row->hash32, &tx, sig);
     if (err == SPRAAY_OK) {
         memcpy(row->raw, raw.d, raw.n);

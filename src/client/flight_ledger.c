@@ -255,7 +255,7 @@ bool flight_sign(spraay_flight *f)
         f->shown = true;
         return false; /* wait for the signer */
     }
-    err = spraay_wallet_sign(flight_wallet(f), sig, &n, &f->session.signing);
+    err = spraay_wallet_sign_payment(flight_wallet(f), sig, &n, &f->session.signing);
     spraay_session_signed(&f->session, err == SPRAAY_OK ? sig : NULL, n, spraay_err_sentence(err),
                           spraay_flight_now(f));
     return true;

@@ -410,20 +410,20 @@ const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w)
     return spraay_secret_bytes(w->auth);
 }
 
-spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG], size_t *n,
-                              const spraay_signing *what)
+spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32])
+{
+    if (w->key == NULL || w->rail != SPRAAY_RAIL_EVM) return SPRAAY_STATE;
+    return spraay_secp_signer_sign(sig65, w->signer, digest32, spraay_secret_bytes(w->key));
+}
+
+spraay_err spraay_wallet_sign_payment(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG], size_t *n,
+                                      const spraay_signing *what)
 {
     memset(sig, 0, SPRAAY_WALLET_SIG);
     if (w->key == NULL || what->scheme == NULL || what->scheme->rail != w->rail) return SPRAAY_STATE;
     *n = w->rail == SPRAAY_RAIL_SVM ? 64 : 65;
-    if (w->rail == SPRAAY_RAIL_EVM) return spraay_wallet_sign_digest(w, sig, what->digest32);
+    if (w->rail != SPRAAY_RAIL_SVM) return spraay_wallet_sign(w, sig, what->digest32);
     return spraay_ed25519_sign(sig, what->message, what->message_n, spraay_secret_bytes(w->key));
-}
-
-spraay_err spraay_wallet_sign_digest(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32])
-{
-    if (w->key == NULL || w->rail != SPRAAY_RAIL_EVM) return SPRAAY_STATE;
-    return spraay_secp_signer_sign(sig65, w->signer, digest32, spraay_secret_bytes(w->key));
 }
 
 static spraay_err put_field(spraay_buf *b, const void *p, size_t n)

@@ -72,16 +72,16 @@ bool spraay_wallet_marks_last(const spraay_wallet *w);
  * Derived from the private key, or from the marking secret where that is elsewhere. */
 const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w);
 
+/* Sign a digest of an EVM chain. SPRAAY_STATE when closed, the key is elsewhere, or it is a Solana key. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65],
+                                              const uint8_t digest32[32]);
+
 #define SPRAAY_WALLET_SIG 65 /* bytes of the longest signature */
 
-/* Sign what was prepared for the wallet's rail: an EVM digest (65 bytes), a Solana message (64).
+/* Sign a payment that was prepared for the wallet's rail: an EVM digest (65 bytes), a Solana message (64).
  * SPRAAY_STATE when closed, the key is elsewhere, or it is another rail's. */
-SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG],
-                                              size_t *n, const spraay_signing *what);
-
-/* Sign a digest for an EVM chain. SPRAAY_STATE as above. */
-SPRAAY_MUST_USE spraay_err spraay_wallet_sign_digest(const spraay_wallet *w, uint8_t sig65[65],
-                                                     const uint8_t digest32[32]);
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign_payment(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG],
+                                                      size_t *n, const spraay_signing *what);
 
 /* The mark of a purchase. Fields are length-prefixed, so no two purchases share one by concatenation. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,
