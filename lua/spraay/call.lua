@@ -287,8 +287,8 @@ function call.now(client)
   return compat.integer(clock and math.floor(clock()) or core.wall_s())
 end
 
--- What the caller's clock is ahead of the system's, in seconds.
-local function clock_offset(client)
+--- What the caller's clock is ahead of the system's, in seconds; nil without one.
+function call.clock_offset(client)
   if not client.config.clock then return nil end
   return call.now(client) - compat.integer(core.wall_s())
 end
@@ -325,7 +325,7 @@ function call.start(client, request, external)
     price = request.price, max = request.max or opts.max,
     purchase = opts.purchase, scope = opts.scope or client.config.core.scope,
     again = opts.again, pay = paid, total_ms = opts.total_ms, external = external or nil,
-    approve = client.config.on_pay ~= nil and not request.reconcile, clock_offset = clock_offset(client),
+    approve = client.config.on_pay ~= nil and not request.reconcile, clock_offset = call.clock_offset(client),
   }
   if not started then
     return errors.usage(("%s: %s"):format(request.verb, tostring(why)), nil,

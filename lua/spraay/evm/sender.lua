@@ -127,7 +127,8 @@ local function begin(self)
   local why, code
   self.handle, why, code = handle:evm { act = spec.act, network = spec.network, contract = spec.contract,
     amount = spec.amount, gas_cap = self.gas.cap, verb = spec.verb, purchase = opts.purchase,
-    scope = opts.scope or client.config.core.scope, step = step.path(client), again = opts.again and true or nil }
+    scope = opts.scope or client.config.core.scope, step = step.path(client), again = opts.again and true or nil,
+    clock_offset = call.clock_offset(client) }
   if self.handle then return true end
   local known = KEYS[code or false]
   if not known then return fail(self, { kind = "usage", code = "argument", message = tostring(why) }) end
@@ -558,6 +559,9 @@ function Run.revert_reason(self, row, data)
   local _, why = self.node:call("eth_call", { { from = self.payer, to = row.to, data = rpc.hex(data) }, "latest" })
   return why and rpc.revert(why) or "nothing is in its way now, so it may have run out of gas"
 end
+
+--- For specs.
+sender.judge = judge
 
 Run.fail, Run.unusable, Run.event_of, Run.cost_of = fail, unusable, event_of, cost_of
 
