@@ -62,9 +62,11 @@ static int l_void(lua_State *L)
 static uint64_t digits(lua_State *L, int i, const char *key)
 {
     const char *text = bind_text(L, i, key);
-    size_t n = text != NULL ? strlen(text) : 0;
 
-    if (n == 0 || n > 18 || strspn(text, "0123456789") != n) luaL_error(L, "%s: expected digits", key);
+    if (text == NULL || text[0] == '\0' || strlen(text) > 18 || strspn(text, "0123456789") != strlen(text)) {
+        luaL_error(L, "%s: expected digits", key);
+        return 0;
+    }
     return strtoull(text, NULL, 10);
 }
 
