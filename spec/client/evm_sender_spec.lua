@@ -344,6 +344,13 @@ describe("a sender of transactions", function()
     b:close()
   end)
 
+  it("finds its tables in a ledger that an earlier release has written", function()
+    os.execute(("sqlite3 %s/%d.db '.read spec/ledger/version_1.sql'"):format(folder, ledgers))
+    local s = ready(client())
+    assert(ask(s, "sign", "approve", GAS))
+    s:close()
+  end)
+
   it("is not made for chains, contracts and amounts that are none, or without the key", function()
     local c = client()
     local function fails(more)

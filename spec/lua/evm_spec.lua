@@ -105,6 +105,10 @@ describe("a node", function()
     assert.equal("strange", kind_of "<html>")
     assert.equal("strange", kind_of "")
     assert.equal("down", kind_of("{}", 503))
+    assert.equal("down", kind_of("{}", 429))
+    assert.equal("refused", kind_of("too large", 413))
+    assert.equal("query exceeds 700 blocks", select(2, kind_of(
+      '{"jsonrpc":"2.0","id":1,"error":{"code":-32614,"message":"query exceeds 700 blocks"}}', 413)).message)
     local kind, why = kind_of('{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"execution reverted",'
       .. '"data":"0x1f2a2005"}}')
     assert.equal("refused", kind)

@@ -601,11 +601,16 @@ local function drive(self)
   if not ok then return nil, message, err end
   if self.state == "delivered" or self.state == "taken" then
     self.restored = true
-    return json.decode(self.record.body or "") or {}
+    local value = json.decode(self.record.body or "")
+    if type(value) ~= "table" then value = {} end
+    value.amount = value.amount or self.spec.amount
+    value.transaction = value.transaction or self.record.transaction
+    return value
   end
   if self.state == "paid_lost" then
     return fail(self, { kind = "payment", code = "paid_lost", paid = "yes", amount = money.format(self.spec.amount),
-      message = "this one was closed by hand as settled", hint = "{ again = true } makes another" })
+      message = self.record.hand == "settle" and "this one was closed by hand as settled"
+        or "this one was mined, and what came of it is gone from the ledger", hint = "{ again = true } makes another" })
   end
   local right, why = self.node:check_chain()
   if right then right, why = self.node:check_fresh(call.now(self.client)) end
