@@ -638,6 +638,7 @@ describe("a transaction that is stuck", function()
     local open_one = assert(client:purchases { state = "open" })[1]
     assert.equal("deposit", open_one.verb)
     assert.equal("unknown", open_one.state)
+    assert.equal(books().transactions[1].hash, open_one.transaction)
     local told = assert(client:reconcile())   -- no authorization: the chain is not asked about its nonce
     assert.equal(1, told.open)
     assert.truthy(told.purchases[1].hint:find("the same call goes on", 1, true))
