@@ -22,7 +22,7 @@ end)
 before_each(function()
   box:clear()
   box:reset()
-  client = live.open(box)
+  client = live.open(box, { futures = "ledger" })
 end)
 after_each(function() client:close() end)
 
