@@ -365,8 +365,8 @@ function call.now(client)
   return compat.integer(core.wall_s()), ok and "it returned " .. errors.show(value) or "it failed" .. because(value)
 end
 
--- What the caller's clock is ahead of the system's, in seconds; or nil and what is wrong with it.
-local function clock_offset(client)
+--- What the caller's clock is ahead of the system's, in seconds, nil without one; or nil and what is wrong with it.
+function call.clock_offset(client)
   if not client.config.clock then return nil end
   local now, wrong = call.now(client)
   if wrong then return nil, wrong end
@@ -395,7 +395,7 @@ function call.start(client, request, external)
   if paid and not wallet_err and not client.config.ledger and not client.config.ledger_off then
     return errors.fail(place.missing())
   end
-  local offset, wrong = clock_offset(client)
+  local offset, wrong = call.clock_offset(client)
   if wrong then
     return errors.usage(request.verb .. ": the clock given to spraay.open tells no time: " .. wrong,
       "It must return seconds since 1970; leave it out to go by the system's clock", "clock")

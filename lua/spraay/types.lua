@@ -43,6 +43,9 @@
 ---@field headers table<string, string>?  the answer's, names in lower case
 ---@field terms spraay.Terms?  of a dry run: what would have been paid
 ---@field task spraay.Task?  the task that goes on after `within`, or after task:wait { timeout = … }
+---@field transaction string?  of a deposit or refund: the one that is meant
+---@field gas string?  of the same: ETH that went for gas
+---@field dialect "ledger"|"escrow"|nil  code = "dialect": of the gateway
 ---@field job spraay.Job?  the job that failed, or that goes on after job:wait
 ---@field thrown any  with code "thrown": what a function of the caller's threw
 

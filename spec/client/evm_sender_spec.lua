@@ -250,6 +250,19 @@ describe("a sender of transactions", function()
     b:close()
   end)
 
+  it("is continued by an equal one however late: what was signed for a chain never expires", function()
+    local c = client()
+    local a = ready(c)
+    assert(ask(a, "sign", "deposit", GAS))
+    local id = a:record().id
+    a:close()
+    local month = 30 * 86400
+    local b = sender(c, { clock_offset = month, boot_offset = month })
+    assert(ask(b, "claim"))
+    assert.equal(id, b:record().id)
+    b:close()
+  end)
+
   it("frees what is reserved when nothing of it moved, and keeps it when it may have", function()
     local c = client { per_day = "6000000" }
     local a = ready(c)
@@ -329,6 +342,13 @@ describe("a sender of transactions", function()
     assert(ask(b, "reserve"))
     assert.equal(row.raw, assert(ask(b, "turn"))[1].raw)
     b:close()
+  end)
+
+  it("finds its tables in a ledger that an earlier release has written", function()
+    os.execute(("sqlite3 %s/%d.db '.read spec/ledger/version_1.sql'"):format(folder, ledgers))
+    local s = ready(client())
+    assert(ask(s, "sign", "approve", GAS))
+    s:close()
   end)
 
   it("is not made for chains, contracts and amounts that are none, or without the key", function()

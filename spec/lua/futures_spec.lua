@@ -48,7 +48,7 @@ describe("compute futures", function()
     assert.equal("50.000000", account.deposited)
     assert.equal("scale", account.tier)
     assert.equal("0.011000", account.payment.amount)
-    assert.equal("0.010000", account.payment.parts[1].amount)   -- and what was asked first
+    assert.equal("0.001000", account.payment.parts[1].amount)
     assert.truthy(world.calls[1].url:find("pricing", 1, true))   -- which dialect is it? Asked once
     assert.truthy(world.calls[2].body:find('"amount":"50"', 1, true))
     assert.truthy(world.calls[2].body:find('"depositor":"0x19E7', 1, true))

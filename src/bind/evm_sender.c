@@ -62,9 +62,11 @@ static int l_void(lua_State *L)
 static uint64_t digits(lua_State *L, int i, const char *key)
 {
     const char *text = bind_text(L, i, key);
-    size_t n = text != NULL ? strlen(text) : 0;
 
-    if (n == 0 || n > 18 || strspn(text, "0123456789") != n) luaL_error(L, "%s: expected digits", key);
+    if (text == NULL || text[0] == '\0' || strlen(text) > 18 || strspn(text, "0123456789") != strlen(text)) {
+        luaL_error(L, "%s: expected digits", key);
+        return 0;
+    }
     return strtoull(text, NULL, 10);
 }
 
@@ -237,6 +239,17 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+/* Seconds that may lie behind, too. */
+static int64_t offset(lua_State *L, const char *key)
+{
+    int64_t v = 0;
+
+    if (bind_field(L, 2, key) != LUA_TNIL && !spr_isinteger(L, -1, &v))
+        luaL_error(L, "%s: expected an integer", key);
+    lua_pop(L, 1);
+    return v;
+}
+
 /* client:evm{ … } */
 int bind_client_evm(lua_State *L)
 {
@@ -271,6 +284,8 @@ int bind_client_evm(lua_State *L)
     spec.step = bind_text(L, 2, "step");
     spec.again = bind_flag(L, 2, "again");
     spec.gas_cap_wei = digits(L, 2, "gas_cap");
+    spec.wall_offset_s = offset(L, "clock_offset");
+    spec.boot_offset_s = offset(L, "boot_offset");
     luaL_argcheck(L, spec.network != NULL && spec.amount != NULL, 2, "network and amount are needed");
     err = spraay_evm_sender_new(&b->s, c, &spec);
     if (err != SPRAAY_OK) return bind_fail(L, err);

@@ -101,6 +101,8 @@ spraay_err spraay_evm_sender_new(spraay_evm_sender **out, spraay_client *c, cons
     s->act = spec->act;
     s->gas_cap_wei = spec->gas_cap_wei;
     s->again = spec->again;
+    s->wall_offset_s = spec->wall_offset_s;
+    s->boot_offset_s = spec->boot_offset_s;
     spraay_buf_init(&s->name, 8192);
     s->verb = spraay_text_copy(spec->verb, &ok);
     s->purchase_name = spraay_text_copy(spec->purchase, &ok);
@@ -120,14 +122,14 @@ spraay_err spraay_evm_sender_new(spraay_evm_sender **out, spraay_client *c, cons
 
 /* ---- the ledger ---- */
 
-spraay_moment evm_sender_now(void)
+spraay_moment evm_sender_now(const spraay_evm_sender *s)
 {
-    return (spraay_moment){ spraay_wall_s(), spraay_boot_ms() };
+    return (spraay_moment){ spraay_wall_s() + s->wall_offset_s, spraay_boot_ms() + s->boot_offset_s * 1000 };
 }
 
 static void post(spraay_evm_sender *s, spraay_op op)
 {
-    op.now = evm_sender_now();
+    op.now = evm_sender_now(s);
     op.purchase = s->purchase;
     spraay_ledger_post(s->client->ledger, &op);
 }
@@ -164,7 +166,7 @@ spraay_err evm_sender_submit(spraay_evm_sender *s, spraay_op op)
 {
     if (s->asked) return SPRAAY_STATE;
     s->op = op;
-    s->op.now = evm_sender_now();
+    s->op.now = evm_sender_now(s);
     s->op.wake = answered;
     s->op.ud = s;
     s->asked = true;

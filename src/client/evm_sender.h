@@ -32,6 +32,8 @@ typedef struct spraay_evm_spec {
     const char *verb;                    /* for the record */
     const char *purchase, *scope, *step; /* as in spraay_call_request; NULL */
     bool again;
+    int64_t wall_offset_s; /* a caller's clock minus the system's */
+    int64_t boot_offset_s; /* the same of the clock that cannot be set: for specs */
 } spraay_evm_spec;
 
 /* The escrow built in for a network, or NULL. Static. */

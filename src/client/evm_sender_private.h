@@ -17,6 +17,7 @@ struct spraay_evm_sender {
     uint8_t contract20[20], usdc20[20];
     char *verb, *purchase_name, *scope, *step;
     bool again;
+    int64_t wall_offset_s, boot_offset_s;
 
     char fresh_id[SPRAAY_PURCHASE_ID + 1];
     uint8_t request_hash[32];
@@ -32,7 +33,7 @@ struct spraay_evm_sender {
     unsigned refs; /* the owner's, and the ledger's while it is asked */
 };
 
-spraay_moment evm_sender_now(void);
+spraay_moment evm_sender_now(const spraay_evm_sender *s);
 
 /* Hand an operation to the ledger. SPRAAY_STATE while another is there. */
 SPRAAY_MUST_USE spraay_err evm_sender_submit(spraay_evm_sender *s, spraay_op op);

@@ -10,7 +10,6 @@
 #include "chain/evm_tx.h"
 #include "client/evm_sender_private.h"
 #include "codec/hex.h"
-#include "core/time.h"
 
 #define WINDOW_S 600 /* after so long an open one counts as spent in the 24-hour window */
 #define GAS_MAX  10000000
@@ -132,14 +131,14 @@ static void describe(spraay_evm_sender *s, const char *step, const spraay_evm_ga
     row->gas = (int64_t)g->gas;
     (void)snprintf(row->max_fee, sizeof row->max_fee, "%llu", (unsigned long long)g->max_fee);
     (void)snprintf(row->max_tip, sizeof row->max_tip, "%llu", (unsigned long long)g->max_tip);
-    row->created = spraay_wall_s();
+    row->created = evm_sender_now(s).wall_s;
 }
 
 /* The record of the purchase: what it is, and what was signed last. */
 static spraay_err fix_terms(spraay_evm_sender *s)
 {
     spraay_purchase *p = s->purchase;
-    spraay_moment now = evm_sender_now();
+    spraay_moment now = evm_sender_now(s);
     char url[160], hash[67] = "0x";
     spraay_err err = spraay_wallet_mark(s->client->wallets[SPRAAY_RAIL_EVM], p->mark32, s->client->gateway,
                                         p->id, p->epoch);

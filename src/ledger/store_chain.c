@@ -192,7 +192,7 @@ static spraay_err list(spraay_store *s, spraay_chain_ask *a)
 {
     static const char sql[] =
         "SELECT " COLUMNS " FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR "
-                          "c.purchase = ?3 OR c.nonce = (SELECT "
+        "c.purchase = ?3 OR c.nonce = (SELECT "
         "max(nonce) FROM chain_tx d WHERE d.network = ?1 AND d.payer = ?2 AND d.fate IN ('done', "
         "'reverted'))) "
         "ORDER BY c.nonce, c.attempt";

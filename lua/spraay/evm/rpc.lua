@@ -80,18 +80,29 @@ local function trouble(kind, message, more)
   return nil, more
 end
 
+local function refusal(refused)
+  local message = json.get(refused, "message")
+  return trouble("refused", errors.foreign(type(message) == "string" and message or "", 160) or "no reason given",
+    { code = json.get(refused, "code"), data = rpc.bytes(json.get(refused, "data")) })
+end
+
+local SOON = { [408] = true, [425] = true, [429] = true }   -- the same question may be answered later
+
 local function read(self, answer)
-  if answer.status ~= 200 then return trouble("down", ("it answered status %d"):format(answer.status)) end
+  local status = answer.status
   local body = json.decode(answer.body or "")
+  local refused = json.get(body, "error")
+  if status ~= 200 then   -- some nodes say no with a status, and the reason inside
+    if status < 400 or status >= 500 or SOON[status] then
+      return trouble("down", ("it answered status %d"):format(status))
+    end
+    if type(refused) == "table" then return refusal(refused) end
+    return trouble("refused", ("it answered status %d"):format(status))
+  end
   if type(body) ~= "table" or json.get(body, "jsonrpc") ~= "2.0" then
     return trouble("strange", "its answer is no JSON-RPC")
   end
-  local refused = json.get(body, "error")
-  if type(refused) == "table" then
-    local message = json.get(refused, "message")
-    return trouble("refused", errors.foreign(type(message) == "string" and message or "", 160) or "no reason given",
-      { code = json.get(refused, "code"), data = rpc.bytes(json.get(refused, "data")) })
-  end
+  if type(refused) == "table" then return refusal(refused) end
   if json.get(body, "id") ~= self.id then return trouble("strange", "it answered another question") end
   local result = body.result
   if result == nil then return trouble("strange", "its answer has no result") end

@@ -127,7 +127,8 @@ local function begin(self)
   local why, code
   self.handle, why, code = handle:evm { act = spec.act, network = spec.network, contract = spec.contract,
     amount = spec.amount, gas_cap = self.gas.cap, verb = spec.verb, purchase = opts.purchase,
-    scope = opts.scope or client.config.core.scope, step = step.path(client), again = opts.again and true or nil }
+    scope = opts.scope or client.config.core.scope, step = step.path(client), again = opts.again and true or nil,
+    clock_offset = call.clock_offset(client) }
   if self.handle then return true end
   local known = KEYS[code or false]
   if not known then return fail(self, { kind = "usage", code = "argument", message = tostring(why) }) end
@@ -559,6 +560,9 @@ function Run.revert_reason(self, row, data)
   return why and rpc.revert(why) or "nothing is in its way now, so it may have run out of gas"
 end
 
+--- For specs.
+sender.judge = judge
+
 Run.fail, Run.unusable, Run.event_of, Run.cost_of = fail, unusable, event_of, cost_of
 
 --- The nonce of an open step that moves money was used, and no block that is shown has it.
@@ -597,11 +601,16 @@ local function drive(self)
   if not ok then return nil, message, err end
   if self.state == "delivered" or self.state == "taken" then
     self.restored = true
-    return json.decode(self.record.body or "") or {}
+    local value = json.decode(self.record.body or "")
+    if type(value) ~= "table" then value = {} end
+    value.amount = value.amount or self.spec.amount
+    value.transaction = value.transaction or self.record.transaction
+    return value
   end
   if self.state == "paid_lost" then
     return fail(self, { kind = "payment", code = "paid_lost", paid = "yes", amount = money.format(self.spec.amount),
-      message = "this one was closed by hand as settled", hint = "{ again = true } makes another" })
+      message = self.record.hand == "settle" and "this one was closed by hand as settled"
+        or "this one was mined, and what came of it is gone from the ledger", hint = "{ again = true } makes another" })
   end
   local right, why = self.node:check_chain()
   if right then right, why = self.node:check_fresh(call.now(self.client)) end

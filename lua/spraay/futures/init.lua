@@ -56,8 +56,8 @@ local function pricing(client, opts, where)
   return value, answer
 end
 
--- Which dialect a deposit is to be made in; where nothing is known, the gateway is asked. Returns it and, if it was,
--- that answer; or nil, message, err.
+-- Which dialect a deposit is to be made in; where nothing is known, the gateway is asked, and what that cost is the
+-- second value.
 local function settle_dialect(client, opts, where)
   local told = dialect.known(client)
   if told then return told end
@@ -69,15 +69,24 @@ local function settle_dialect(client, opts, where)
     ok, message, err = escrow.check_contract(client, value.body, where, value.payment)
     if not ok then return nil, message, err end
   end
-  return value.dialect, value
+  return value.dialect, value.payment
 end
 
--- The deposit failed, or was not made, after the gateway was paid for saying which dialect it keeps.
-local function failed_after(look, message, err)
-  local paid = look and call.paid_word(look.payment)
-  if not paid or paid == "no" or err.paid ~= "no" then return nil, message, err end
-  err.paid, err.amount, err.results = paid, look.payment.amount, { look }
-  err.hint = err.hint or "That was the gateway's price list (err.results); it is not asked for again"
+-- The payment of a deposit that began with a look at the pricing.
+local function with_look(look, payment)
+  local out = {}
+  for key, value in pairs(payment) do out[key] = value end
+  out.amount = money.format(money.add(money.atomic(look.amount), money.atomic(payment.amount or "0")))
+  out.parts = { look, payment }
+  return out
+end
+
+-- It came to nothing, but the look was paid for.
+local function owed_look(look, err)
+  err.results = err.results or { look }
+  if err.paid ~= "no" then return errors.fail(err) end
+  err.paid, err.amount, err.purchase = call.paid_word(look), look.amount, look.purchase
+  err.message = err.message .. "; only the look at the gateway's pricing was paid for"
   return errors.fail(err)
 end
 
@@ -112,10 +121,12 @@ local function deposit(client, given, opts)
   local told, look
   told, look, err = settle_dialect(client, checked, where)
   if not told then return nil, look, err end
+  if look and look.status ~= "settled" and look.status ~= "unconfirmed" then look = nil end   -- it cost nothing now
   local fields
   fields, message, err = DIALECTS[told].deposit(client, given, atomic, checked, where)
-  if not fields then return failed_after(look, message, err) end
-  if look and look.payment.status ~= "free" then fields.payment = call.joined { fields.payment, look.payment } end
+  if not fields and look then return owed_look(look, err) end
+  if not fields then return nil, message, err end
+  if look then fields.payment = with_look(look, fields.payment) end
   return new_account(client, fields)
 end
 

@@ -184,6 +184,26 @@ describe("an account in the escrow", function()
     assert.is_true(spent <= spraay.usdc "50.01")   -- what is shown is rounded; what is drawn is exact
   end)
 
+  it("has a history, however few blocks a node answers for at once", function()
+    assert(client.futures:deposit "5")
+    post("chain", { log_range = 700 })
+    for i = 1, 3 do
+      post("escrow", { depositor = box.address, drawdown = "0.0" .. i })
+      box:advance(6000)   -- three thousand blocks
+    end
+    client:close()
+    client = open { futures = "escrow", clock = function() return box:clock().now end }
+    local history = assert(client.futures:account(box.address):history())
+    assert.equal(3, #history.entries)
+    assert.is_true(history.complete)
+    for i, entry in ipairs(history.entries) do
+      assert.equal(4 - i, entry.job_number)
+      assert.equal("0.0" .. 4 - i .. "0000", entry.charged)
+    end
+    assert.equal(1, #client.futures:account(box.address):history { limit = 1 }.entries)
+    assert.same({}, client.futures:account(CONTRACT):history().entries)
+  end)
+
   it("hands over the result inside an error, and does not ask again", function()
     local one = assert(client.futures:deposit "5")
     box:fault("drawdown_fails", { times = 1 })
@@ -198,11 +218,20 @@ end)
 
 describe("the dialect", function()
   it("is asked for once, for 0.001, where nothing is known", function()
-    local other = open {}
-    assert.equal("escrow", assert(other.futures:deposit "5").dialect)
+    local other = open { per_day = "1000" }
+    local message, err = refused("over_per_day", "yes", function() return other.futures:deposit "5000" end)
+    assert.equal("0.001000", err.amount)
+    assert.truthy(message:find("only the look at the gateway's pricing was paid for", 1, true), message)
     assert.equal(1, box:ledger().count)
-    assert(other.futures:deposit "6")
-    assert.equal(1, box:ledger().count)
+    dialect.forget()
+    local one = assert(other.futures:deposit "5")
+    assert.equal("escrow", one.dialect)
+    assert.equal("5.001000", one.payment.amount)
+    assert.equal("0.001000", one.payment.parts[1].amount)
+    assert.equal("5.000000", one.payment.parts[2].amount)
+    assert.equal(2, box:ledger().count)
+    assert.equal("6.000000", assert(other.futures:deposit "6").payment.amount)
+    assert.equal(2, box:ledger().count)
     other:close()
   end)
 
@@ -437,11 +466,13 @@ describe("a node that", function()
   it("is of another chain, behind the time, down or full of errors is believed nothing", function()
     for fault, code in pairs { rpc_wrong_chain = "chain_id", rpc_lagging = "rpc_lagging", rpc_down = "rpc",
         rpc_reset = "rpc", rpc_error = "rpc" } do
+      hurry()
       box:fault(fault, { times = 1000 })
-      local message, err = refused(code, "no", function() return deposit { timeout = 3 } end)
+      local message, err = refused(code, "no", function() return deposit { timeout = 30 } end)
       assert.truthy(message:find("rpc =", 1, true), message)
       assert.is_nil(err.amount)
       box:clear()
+      engine.now = real_now
     end
     assert.same({}, client:purchases { state = "open" })
     assert(deposit())
@@ -546,6 +577,23 @@ describe("a transaction that is stuck", function()
     poor:close()
   end)
 
+  it("for want of ether goes out, the same bytes, when there is some", function()
+    post("chain", { l1_fee_per_byte = 100000000000 })   -- what the layer below takes is not the wallet's to bound
+    post("account", { address = box.address, eth = "0.000005", allowance = "5" })
+    local value, message, err = client.futures:deposit { amount = "5" }
+    assert.is_nil(value)
+    assert.equal("gas", err.code, message)
+    assert.equal("maybe", err.paid)
+    assert.equal("no", err.expect)
+    assert.truthy(message:find("Send it some ETH", 1, true))
+    post("account", { address = box.address, eth = "1" })
+    assert(client.futures:deposit { amount = "5" })
+    assert.same({ 0 }, sender().nonces)
+    assert.equal(1, #books().transactions)
+    assert.equal(err.transaction, books().transactions[1].hash)
+    post("chain", { l1_fee_per_byte = 0 })
+  end)
+
   it("is mined before the next of the wallet is signed, whoever asks for that", function()
     post("chain", { mining = "manual" })
     local value, _, err = client.futures:deposit({ amount = "5" }, { timeout = 1 })
@@ -599,6 +647,7 @@ describe("a transaction that is stuck", function()
     local open_one = assert(client:purchases { state = "open" })[1]
     assert.equal("deposit", open_one.verb)
     assert.equal("unknown", open_one.state)
+    assert.equal(books().transactions[1].hash, open_one.transaction)
     local told = assert(client:reconcile())   -- no authorization: the chain is not asked about its nonce
     assert.equal(1, told.open)
     assert.truthy(told.purchases[1].hint:find("the same call goes on", 1, true))
@@ -625,6 +674,49 @@ describe("a transaction that is stuck", function()
     post("mine", {})
     assert(client.futures:deposit { amount = "5" })
     assert.equal(9000000, account().balance)
+  end)
+end)
+
+describe("an allowance that somebody else uses up", function()
+  -- A deposit, and somebody who mines what waits, so often, and takes the allowance away after the first of them.
+  local function race(times)
+    post("chain", { mining = "manual" })
+    local value, message, err
+    spraay.all {
+      function()
+        value, message, err = client.futures:deposit { amount = "5" }
+        times = -1
+        return true
+      end,
+      function()
+        for i = 1, 40 do
+          spraay.sleep(0.25)
+          if times == -1 then break end
+          post("mine", {})
+          if i <= times then post("account", { address = box.address, allowance = "0" }) end
+        end
+        return true
+      end,
+    }
+    return value, message, err
+  end
+
+  it("is given again, once, and the deposit is one", function()
+    local value, message = race(1)
+    assert.truthy(value, message)
+    assert.equal(5000000, account().balance)
+    assert.equal("0", sender().allowance)
+    assert.same({ 0, 1, 2 }, sender().nonces)
+  end)
+
+  it("again and again ends the deposit, and what was reserved is free", function()
+    local value, message, err = race(30)
+    assert.is_nil(value)
+    assert.equal("allowance", err.code, message)
+    assert.equal("no", err.paid)
+    assert.truthy(message:find("ETH went for gas", 1, true))
+    assert.equal("0.000000", client:summary().open)
+    assert.equal(0, deposits())
   end)
 end)
 
