@@ -64,6 +64,20 @@ function world.client(url, payer, more)
   return assert(spraay.open(options))
 end
 
+--- What the chain says once every authorization has expired: client:reconcile, on the chain and by the clock of
+--- some minutes later. Options are those of the client.
+function world.reconciled_later(url, payer, more)
+  local seconds = 600
+  local options = { clock = function() return os.time() + seconds end }
+  for name, value in pairs(more or {}) do options[name] = value end
+  local id = world.pull("later", { network = "base", seconds = seconds })
+  local client = world.client(url, payer, options)
+  local found, message = client:reconcile()
+  client:close()
+  world.pull("back", { network = "base", id = id })
+  return assert(found, message)
+end
+
 --- One line for the table at the end.
 function world.row(row)
   local rows = assert(io.open(path .. ".rows", "a"))

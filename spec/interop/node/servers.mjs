@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Shops built from the official middlewares, all selling the same things:
 //   GET or POST /price/AMOUNT, for each price of the gateway, on Base       (V2 servers: also Solana, when asked)
-//   GET /sepolia, GET /solana, GET /identified (payment-identifier), POST /fails (402 after 500)
+//   GET /sepolia, /solana, /solana-devnet, /either, GET /identified (payment-identifier demanded), POST /fails (500),
+//   POST /drained (the payer's account is emptied while the handler works), and under the gateway's own paths chat
+//   and the look at a job: those two our client treats by their own rules when an answer is lost.
 import express from "express";
 import { Hono } from "hono";
 import { serve } from "@hono/node-server";
@@ -16,9 +18,7 @@ import { PAY_TO } from "./chain.mjs";
 
 export const PRICES = ["0.001", "0.002", "0.005", "0.01", "0.02", "0.03", "0.05", "0.06", "0.50"];
 const TIMEOUT = 300;
-
-// What every shop hands out: enough to see that the body arrived and which request was answered.
-const goods = (n, method, path, body) => ({ goods: path, method, n, got: body ?? null });
+const CHAT = "/api/v1/compute/text-inference", STATUS = "/api/v1/compute/status";
 
 function routesV2(solana) {
   const on = (network, price, payTo = PAY_TO) =>
@@ -32,7 +32,9 @@ function routesV2(solana) {
   routes["GET /sepolia"] = { accepts: [on("eip155:84532", "0.01")] };
   routes["GET /identified"] = { accepts: [on("eip155:8453", "0.01")],
                                 extensions: { [PAYMENT_IDENTIFIER]: declarePaymentIdentifierExtension(true) } };
-  routes["POST /fails"] = { accepts: [on("eip155:8453", "0.01")] };
+  for (const path of ["/fails", "/drained"]) routes[`POST ${path}`] = { accepts: [on("eip155:8453", "0.01")] };
+  routes[`POST ${CHAT}`] = { accepts: [on("eip155:8453", "0.03")] };
+  routes[`GET ${STATUS}/*`] = { accepts: [on("eip155:8453", "0.001")] };
   if (solana) {
     for (const [name, caip] of Object.entries(solana.networks)) {
       for (const method of ["GET", "POST"]) routes[`${method} /${name}`] = { accepts: [on(caip, "0.01", solana.payTo)] };
@@ -49,23 +51,29 @@ function resourceServer(kind, facilitatorUrl, solana) {
   return server;
 }
 
-export async function startServers(facilitatorUrl, solana, listen, closing) {
+// `drain` empties the account of whoever pays next.
+export async function startServers(facilitatorUrl, solana, drain, listen, closing) {
   const sold = { express: 0, hono: 0, legacy: 0 };
+  // Enough to see that the body arrived and which request was answered.
+  const handOut = (shop, method, path, body) => ({ goods: path, method, n: ++sold[shop], got: body ?? null,
+    choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content: `${shop} ${sold[shop]}` } }] });
 
   // ---- @x402/express, V2
   const shop = express();
   shop.use(express.json());
   shop.use(v2express.paymentMiddleware(routesV2(solana), resourceServer(v2express, facilitatorUrl, solana)));
   shop.post("/fails", (_, res) => res.status(500).json({ error: "the handler failed" }));
-  shop.all("*", (req, res) => res.json(goods(++sold.express, req.method, req.path, req.body)));
+  shop.post("/drained", async (req, res) => res.json(await drain(req.body.payer)));
+  shop.all("*", (req, res) => res.json(handOut("express", req.method, req.path, req.body)));
 
   // ---- @x402/hono, V2
   const other = new Hono();
   other.use(v2hono.paymentMiddleware(routesV2(solana), resourceServer(v2hono, facilitatorUrl, solana)));
   other.post("/fails", (c) => c.json({ error: "the handler failed" }, 500));
+  other.post("/drained", async (c) => c.json(await drain((await c.req.json()).payer)));
   other.all("*", async (c) => {
     const body = c.req.method === "POST" ? await c.req.json().catch(() => null) : null;
-    return c.json(goods(++sold.hono, c.req.method, c.req.path, body));
+    return c.json(handOut("hono", c.req.method, c.req.path, body));
   });
   const hono = await new Promise((resolve) => {
     const server = serve({ fetch: other.fetch, hostname: "127.0.0.1", port: 0 },
@@ -81,7 +89,10 @@ export async function startServers(facilitatorUrl, solana, listen, closing) {
   for (const price of PRICES) {
     routes[`/price/${price}`] = { price: `$${price}`, network: "base", config: { maxTimeoutSeconds: TIMEOUT } };
   }
-  routes["/fails"] = { price: "$0.01", network: "base", config: { maxTimeoutSeconds: TIMEOUT } };
+  const also = { "/fails": "$0.01", "/drained": "$0.01", [CHAT]: "$0.03", [`${STATUS}/*`]: "$0.001" };
+  for (const [path, price] of Object.entries(also)) {
+    routes[path] = { price, network: "base", config: { maxTimeoutSeconds: TIMEOUT } };
+  }
   old.use(legacy(PAY_TO, routes, facilitator));
   old.use(legacy(PAY_TO, { "/sepolia": { price: "$0.01", network: "base-sepolia",
                                           config: { maxTimeoutSeconds: TIMEOUT } } }, facilitator));
@@ -90,7 +101,8 @@ export async function startServers(facilitatorUrl, solana, listen, closing) {
                                                  config: { maxTimeoutSeconds: TIMEOUT } } }, facilitator));
   }
   old.post("/fails", (_, res) => res.status(500).json({ error: "the handler failed" }));
-  old.all("*", (req, res) => res.json(goods(++sold.legacy, req.method, req.path, req.body)));
+  old.post("/drained", async (req, res) => res.json(await drain(req.body.payer)));
+  old.all("*", (req, res) => res.json(handOut("legacy", req.method, req.path, req.body)));
 
   return { express: await listen(shop), hono, legacy: await listen(old), sold };
 }

@@ -33,7 +33,10 @@ const chains = {};
 for (const name of ["base", "base-sepolia"]) chains[name] = await startChain(name, closing);
 const solana = await startSolana(listen);
 const facilitator = await startFacilitator(chains, solana, listen);
-const servers = await startServers(facilitator.url, solana, listen, closing);
+const servers = await startServers(facilitator.url, solana, async (payer) => {
+  await chains.base.burn(payer);
+  return { drained: payer };
+}, listen, closing);
 const proxy = await startProxy(servers, closing);
 
 // ---- the control door --------------------------------------------------------------------------
@@ -81,6 +84,15 @@ const levers = {
       contract === "escrow" ? chains[network].operator : undefined);
     return { status: receipt.status, transaction: receipt.transactionHash };
   },
+  // The chain as it will stand in some seconds; `back` undoes it.
+  async later({ network, seconds }) {
+    const { levers } = chains[network];
+    const id = await levers.snapshot();
+    await levers.increaseTime({ seconds });
+    await levers.mine({ blocks: 1 });
+    return id;
+  },
+  async back({ network, id }) { await chains[network].levers.revert({ id }); },
   warp({ network, slots }) { solana.machines[network].warp(slots); },
   landed({ network }) { return solana.machines[network].landed; },
   facilitator({ confirm, fail }) {
