@@ -214,7 +214,8 @@ interop:
 interop-mutants:
 	@.ci/setup test
 	@$(MAKE) -s LUA_VERSION=5.4 module
-	@spec/interop/mutants $(BUILD)
+	@spec/interop/install $(BUILD)
+	@lua5.4 spec/interop/mutants.lua $(BUILD)
 
 # ---- Install ------------------------------------------------------------------
 

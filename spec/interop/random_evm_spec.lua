@@ -91,6 +91,7 @@ describe(("random input, SEED=%d"):format(random.seed), function()
           version == 2 and { ["PAYMENT-REQUIRED"] = core.base64_encode(text) } or { ["content-type"] = "application/json" },
           version == 2 and "{}" or text))
         local payer = assert(with:address())
+        local before = os.time()
         local name, header = spraay.x402.pay(offer, with, { max = "18446744073709.551615", networks = { network[1] },
           assets = { { network = network[1], asset = token.asset, name = token.name, version = token.version,
             decimals = 6 } } })
@@ -98,7 +99,7 @@ describe(("random input, SEED=%d"):format(random.seed), function()
         assert.equal(version == 2 and "PAYMENT-SIGNATURE" or "X-PAYMENT", name)
         judges:case { kind = "payload", version = version, header = header, accepts = accepts, pick = pick - 1,
           resource = challenge.resource, extensions = challenge.extensions, payer = payer,
-          damage = n % 20 == 0 and dice:of(DAMAGES) or nil }
+          before = before, after = os.time(), damage = n % 20 == 0 and dice:of(DAMAGES) or nil }
       end
       for i, file in ipairs(files) do
         wallets[i]:close()

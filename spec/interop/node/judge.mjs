@@ -2,14 +2,14 @@
 // Reads cases from standard input, one JSON object a line, holds each against the official code, and answers on
 // standard output: a line for each that differs, at the end { done, checked }. What a case holds is in random.lua.
 import readline from "node:readline";
-import { getAddress, hashTypedData, parseTransaction, recoverTransactionAddress, serializeTransaction } from "viem";
+import { getAddress, hashTypedData, parseTransaction, recoverTransactionAddress, recoverTypedDataAddress,
+         serializeTransaction } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { decodePaymentSignatureHeader } from "@x402/core/http";
 import { x402ResourceServer } from "@x402/core/server";
 import { authorizationTypes } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/facilitator";
 import { ExactEvmSchemeV1 } from "@x402/evm/exact/v1/facilitator";
-import { recoverTypedDataAddress } from "viem";
 import { judgeSolana } from "./judge_solana.mjs";
 
 const server = new x402ResourceServer([]);
@@ -40,7 +40,8 @@ const kinds = {
     same("signature", await account.signTypedData(typed), c.signature);
   },
 
-  // { header, accepts, resource, extensions, pick, payer, damage? }: what x402.pay wrote for a challenge
+  // { header, accepts, resource, extensions, pick, payer, before, after, damage? }: what x402.pay wrote for a challenge,
+  // between these two moments
   async payload(c) {
     let payment, terms, verdict;
     if (c.version === 2) {
@@ -56,6 +57,7 @@ const kinds = {
       terms = c.accepts.find((t) => t.scheme === payment.scheme && t.network === payment.network);
       if (!terms) throw new Error("the legacy server finds no matching terms");
     }
+    window(payment.payload.authorization, terms, c);
     signer.asset = terms.asset;
     if (c.damage) damage(payment.payload, c.damage);
     verdict = await (c.version === 2 ? v2 : v1).verify(payment, terms);
@@ -79,6 +81,17 @@ const kinds = {
 
   solana: judgeSolana,
 };
+
+// The official clients' window: until now + maxTimeoutSeconds, which we cut at ten minutes; from 0 in version 2, from
+// ten minutes ago in version 1.
+function window(a, terms, c) {
+  const life = Math.min(terms.maxTimeoutSeconds, 600), until = Number(a.validBefore) - life;
+  if (until < c.before || until > c.after) throw new Error(`validBefore ${a.validBefore} is not ${life} s from now`);
+  const from = Number(a.validAfter) + 600;
+  if (c.version === 2 ? a.validAfter !== "0" : from < c.before || from > c.after) {
+    throw new Error(`validAfter ${a.validAfter} is not what the official client signs`);
+  }
+}
 
 function damage(payload, what) {
   const a = payload.authorization;
