@@ -17,6 +17,6 @@ print()
 print(("        %-14s %-22s %-14s %-7s %s"):format("client", "server", "network", "version", "paid calls"))
 for _, name in ipairs(order) do
   local row = rows[name]
-  print(("        %s      %s"):format(name, row.missing and "not run: " .. row.missing or row.paid))
+  print(("        %s      %s"):format(name, row.missing and "not run: " .. row.missing or ("%d"):format(row.paid)))
 end
 print()

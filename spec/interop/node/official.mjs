@@ -7,12 +7,12 @@ import { ExactEvmSchemeV1 } from "@x402/evm/exact/v1/client";
 import { NETWORKS as EVM_V1 } from "@x402/evm/v1";
 import { ExactSvmScheme } from "@x402/svm/exact/client";
 import { ExactSvmSchemeV1 } from "@x402/svm/exact/v1/client";
-import { createKeyPairSignerFromPrivateKeyBytes } from "@solana/kit";
+import { createKeyPairSignerFromPrivateKeyBytes, getBase58Encoder } from "@solana/kit";
 import { privateKeyToAccount } from "viem/accounts";
 import { seedOf } from "./solana.mjs";
 
-// rails: "evm", "svm" or both; `key` is an EVM key, `solana_seed` 32 bytes of hex, or `label` names a key of ours.
-export async function payOfficially({ url, method = "GET", body, key, label, solana_seed, rpc, rails = "evm" }) {
+// rails: "evm", "svm" or both; `key` is an EVM key, `solana_secret` 64 bytes in base58, or `label` names a key of ours.
+export async function payOfficially({ url, method = "GET", body, key, label, solana_secret, rpc, rails = "evm" }) {
   const client = new x402Client();
   if (rails.includes("evm")) {
     const account = privateKeyToAccount(key);
@@ -20,7 +20,7 @@ export async function payOfficially({ url, method = "GET", body, key, label, sol
     for (const name of EVM_V1) client.registerV1(name, new ExactEvmSchemeV1(account));
   }
   if (rails.includes("svm")) {
-    const seed = solana_seed ? Uint8Array.from(Buffer.from(solana_seed.replace(/^0x/, ""), "hex")) : await seedOf(label);
+    const seed = solana_secret ? getBase58Encoder().encode(solana_secret).slice(0, 32) : await seedOf(label);
     const signer = await createKeyPairSignerFromPrivateKeyBytes(seed);
     client.register("solana:*", new ExactSvmScheme(signer, rpc ? { rpcUrl: rpc } : undefined));
     for (const name of ["solana", "solana-devnet"]) {

@@ -258,7 +258,7 @@ export async function startSolana(listen) {
     machines[name] = machine;
     networks[name] = machine.caip;
     urls[name] = await listen(serveRpc(machine));
-    rpcs[machine.caip] = createSolanaRpc(urls[name]);
+    rpcs[machine.caip] = rpcs[name] = createSolanaRpc(urls[name]);   // version 1 calls them by name
   }
   return { feePayer, payTo, machines, networks, urls, rpcs };
 }
