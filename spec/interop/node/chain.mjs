@@ -66,7 +66,7 @@ function anvilBinary() {
 function startAnvil(id, closing) {
   return new Promise((resolve, reject) => {
     const child = spawn(anvilBinary(), ["--chain-id", String(id), "--port", "0", "--accounts", "0",
-      "--no-cors", "--slots-in-an-epoch", "1"], { stdio: ["ignore", "pipe", "pipe"] });
+      "--no-cors", "--slots-in-an-epoch", "1", "--block-base-fee-per-gas", "5000000"], { stdio: ["ignore", "pipe", "pipe"] });
     closing.push(() => child.kill());
     let said = "";
     const hear = (chunk) => {

@@ -5,7 +5,7 @@ import http from "node:http";
 import express from "express";
 import { formatUnits, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { PAY_TO, key, startChain } from "./chain.mjs";
+import { ESCROW, PAY_TO, key, startChain } from "./chain.mjs";
 import { startFacilitator } from "./facilitator.mjs";
 import { payOfficially } from "./official.mjs";
 import { startProxy } from "./proxy.mjs";
@@ -131,5 +131,5 @@ console.log(JSON.stringify({
   proxy: proxy.url, facilitator: facilitator.url, pay_to: PAY_TO, solana_pay_to: solana.payTo, prices: PRICES,
   rpc: { base: chains.base.url, "base-sepolia": chains["base-sepolia"].url, ...solana.urls },
   usdc: { base: chains.base.token, "base-sepolia": chains["base-sepolia"].token },
-  operator: chains.base.operator.address, node: process.version,
+  operator: chains.base.operator.address, escrow: ESCROW, node: process.version,
 }));
