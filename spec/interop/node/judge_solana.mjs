@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A Solana payment of ours, held against the official facilitator and against a transaction built by the official
 // libraries from the same inputs.
-import { address, appendTransactionMessageInstructions, compileTransactionMessage, createTransactionMessage,
-         getBase58Encoder, getBase64Encoder, getCompiledTransactionMessageDecoder, getPublicKeyFromAddress,
+import { address, appendTransactionMessageInstructions, compileTransactionMessage, createNoopSigner,
+         createTransactionMessage,
+         getBase64Encoder, getCompiledTransactionMessageDecoder, getPublicKeyFromAddress,
          getTransactionDecoder, pipe, setTransactionMessageFeePayer, setTransactionMessageLifetimeUsingBlockhash,
          signatureBytes, verifySignature } from "@solana/kit";
 import { getSetComputeUnitLimitInstruction,
@@ -44,26 +45,20 @@ async function official(terms, payer, memo, blockhash) {
   const mint = address(terms.asset);
   const ata = async (owner) => (await findAssociatedTokenPda({ owner: address(owner), mint,
                                                                tokenProgram: TOKEN_PROGRAM_ADDRESS }))[0];
-  const message = pipe(createTransactionMessage({ version: 0 }),
+  const source = await ata(payer), destination = await ata(terms.payTo);
+  return compileTransactionMessage(pipe(createTransactionMessage({ version: 0 }),
     (m) => setTransactionMessageFeePayer(address(terms.extra.feePayer), m),
     (m) => setTransactionMessageLifetimeUsingBlockhash({ blockhash, lastValidBlockHeight: 1n }, m),
     (m) => appendTransactionMessageInstructions([
       getSetComputeUnitLimitInstruction({ units: 20000 }),
       getSetComputeUnitPriceInstruction({ microLamports: 1 }),
-      getTransferCheckedInstruction({ source: undefined, mint, destination: undefined, authority: payer,
+      getTransferCheckedInstruction({ source, mint, destination, authority: createNoopSigner(address(payer)),
                                       amount: BigInt(terms.amount), decimals: 6 }),
-      { programAddress: MEMO, accounts: [], data: new TextEncoder().encode(memo) },
-    ], m));
-  const transfer = message.instructions[2];
-  const accounts = [...transfer.accounts];
-  accounts[0] = { ...accounts[0], address: await ata(payer) };
-  accounts[2] = { ...accounts[2], address: await ata(terms.payTo) };
-  accounts[3] = { address: address(payer), role: 2 };   // the owner signs
-  const instructions = message.instructions.map((ix, i) => (i === 2 ? { ...transfer, accounts } : ix));
-  return compileTransactionMessage({ ...message, instructions });
+      { programAddress: address(MEMO), accounts: [], data: new TextEncoder().encode(memo) },
+    ], m)));
 }
 
-// { header, accepts, pick, payer, blockhash, damage? }
+// { header, accepts, payer, blockhash, memo?, damage? }
 export async function judgeSolana(c) {
   const payment = decodePaymentSignatureHeader(c.header);
   const terms = server.findMatchingRequirements(c.accepts, payment);
@@ -72,6 +67,7 @@ export async function judgeSolana(c) {
   const tx = getTransactionDecoder().decode(wire);
   const message = getCompiledTransactionMessageDecoder().decode(tx.messageBytes);
   const memo = new TextDecoder().decode(message.instructions[3].data);
+  if (c.memo ? memo !== c.memo : !/^[0-9a-f]{32}$/.test(memo)) throw new Error(`the memo is ${JSON.stringify(memo)}`);
   const theirs = resolved(await official(terms, c.payer, memo, c.blockhash)), ours = resolved(message);
   if (theirs !== ours) throw new Error(`transaction: official ${theirs}, ours ${ours}`);
   const signature = tx.signatures[c.payer];
@@ -95,5 +91,3 @@ export async function judgeSolana(c) {
     throw new Error(`verdict ${verdict.isValid} (${verdict.invalidReason})${c.damage ? " on a damaged one" : ""}`);
   }
 }
-
-export const decode58 = (text) => new Uint8Array(getBase58Encoder().encode(text));
