@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The entry for the end-to-end suite of the x402 repository, run as that suite would run it.
 local cjson = require "cjson"
+local core = require "spraay.core"
 local world = require "spec.interop.world"
 
 -- Run it; its exit status and the JSON of its last line.
@@ -37,6 +38,20 @@ describe("the entry of the end-to-end suite", function()
       assert.equal(paid[#paid].transaction, json.payment_response.transaction)
     end)
   end
+
+  it("buys on Solana", function()
+    if not core.wallet_solana then
+      pending "this build of the client has no Solana rail"
+      return
+    end
+    local svm = world.payer("e2e svm", { ["solana-devnet"] = "1" })
+    local status, json, lines = run { RESOURCE_SERVER_URL = world.express, ENDPOINT_PATH = "/solana-devnet",
+      EVM_PRIVATE_KEY = payer.key, SVM_PRIVATE_KEY = svm.solana.secret, SVM_RPC_URL = world.rpc["solana-devnet"] }
+    assert.equal(0, status, table.concat(lines, "\n"))
+    assert.equal("990000", world.balance(svm, "solana-devnet"))
+    assert.is_true(json.payment_response.success)
+    os.remove(svm.keyfile)
+  end)
 
   for _, case in ipairs {
     { "no server", { EVM_PRIVATE_KEY = true } }, { "no key", { RESOURCE_SERVER_URL = true } },

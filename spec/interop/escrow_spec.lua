@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The escrow's whole life with transactions of our client's own making, mined by a real EVM into a contract of that
--- ABI: deposit, draw by the operator, balance, history, a part taken back, the rest taken back. The contract's own books
--- and the token's are the judges.
+-- ABI: deposit, draw by the operator, balance, history, a part taken back, the rest taken back. The contract's own
+-- books and the token's are the judges.
 local core = require "spraay.core"
 local world = require "spec.interop.world"
 

@@ -4,7 +4,8 @@
 -- was said, the chain is asked what moved.
 local world = require "spec.interop.world"
 
-local SHOPS = { { name = "@x402/express", shop = "express", version = 2 }, { name = "@x402/hono", shop = "hono", version = 2 },
+local SHOPS = { { name = "@x402/express", shop = "express", version = 2 },
+                { name = "@x402/hono", shop = "hono", version = 2 },
                 { name = "x402-express", shop = "legacy", version = 1 } }
 
 local OTHER_CHAIN = { asset = world.usdc["base-sepolia"], extra = { name = "USDC", version = "2" } }

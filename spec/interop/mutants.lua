@@ -37,8 +37,9 @@ local MUTANTS = {
   {
     name = "mint and destination of TransferChecked exchanged", file = "src/chain/solana_payment.c",
     old = "        { .program32 = p->token_program32,\n          .accounts = moves,",
-    new = "        { .program32 = p->token_program32,\n          .accounts = (const spraay_solana_account[]){ moves[0], "
-      .. "moves[2], moves[1], moves[3] },", specs = { "solana", "random_solana" },
+    new = "        { .program32 = p->token_program32,\n"
+      .. "          .accounts = (const spraay_solana_account[]){ moves[0], moves[2], moves[1], moves[3] },",
+    specs = { "solana", "random_solana" },
   },
 }
 

@@ -10,7 +10,8 @@ local spec = require "spec.helper"
 local random = {}
 
 --- The seed of this run: $SEED, or the clock.
-random.seed = math.tointeger(tonumber(os.getenv "SEED" or "")) or os.time() % 2147483646 + 1
+local given = tonumber(os.getenv "SEED" or "")
+random.seed = given and math.floor(given) or os.time() % 2147483646 + 1
 
 -- ---- numbers and texts -----------------------------------------------------------------------------
 
@@ -32,8 +33,8 @@ function Dice:chance(n) return self.roll_(n) == 0 end
 
 --- Decimal digits of a number below 2^bits, often near an edge.
 function Dice:digits(bits)
-  local max = { [64] = "18446744073709551615", [256] = "1157920892373161954235709850086879078532699846656405640394575840079131"
-    .. "29639935" }
+  local max = { [64] = "18446744073709551615",
+    [256] = "115792089237316195423570985008687907853269984665640564039457584007913129639935" }
   local kind = self:roll(8)
   if kind == 0 then return self:of { "0", "1", "255", "256", "65535", "65536" } end
   if kind == 1 and max[bits] then return max[bits] end
@@ -46,7 +47,8 @@ end
 
 --- A short text, some of it far from ASCII.
 function Dice:text(max)
-  local parts = { "USD Coin", "USDC", " ", "2", "₮", "ü", "é", "𝔘", "\"", "\\", "/", "\t", "漢", "a", "Z", "0", "{", "\u{7f}" }
+  local parts = { "USD Coin", "USDC", " ", "2", "₮", "ü", "é", "𝔘", "\"", "\\", "/", "\t", "漢", "a", "Z", "0", "{",
+    "\u{7f}" }
   local out = {}
   for i = 1, self:roll(max) + 1 do out[i] = self:of(parts) end
   return table.concat(out)

@@ -88,10 +88,11 @@ describe(("random input, SEED=%d"):format(random.seed), function()
         end
         local text = cjson.encode(challenge)
         local offer = assert(spraay.x402.read(402,
-          version == 2 and { ["PAYMENT-REQUIRED"] = core.base64_encode(text) } or { ["content-type"] = "application/json" },
+          version == 2 and { ["PAYMENT-REQUIRED"] = core.base64_encode(text) }
+            or { ["content-type"] = "application/json" },
           version == 2 and "{}" or text))
         local payer = assert(with:address())
-        local before = os.time()
+        local before = math.floor(core.wall_s())
         local name, header = spraay.x402.pay(offer, with, { max = "18446744073709.551615", networks = { network[1] },
           assets = { { network = network[1], asset = token.asset, name = token.name, version = token.version,
             decimals = 6 } } })
@@ -99,7 +100,8 @@ describe(("random input, SEED=%d"):format(random.seed), function()
         assert.equal(version == 2 and "PAYMENT-SIGNATURE" or "X-PAYMENT", name)
         judges:case { kind = "payload", version = version, header = header, accepts = accepts, pick = pick - 1,
           resource = challenge.resource, extensions = challenge.extensions, payer = payer,
-          before = before, after = os.time(), damage = n % 20 == 0 and dice:of(DAMAGES) or nil }
+          before = before, after = math.floor(core.wall_s()),
+          damage = n % 20 == 0 and dice:of(DAMAGES) or nil }
       end
       for i, file in ipairs(files) do
         wallets[i]:close()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Two thousand random Solana payments: equal, with their indices resolved, to transactions of the official libraries from the
--- same inputs, and verified by the official facilitator. One in twenty has a bit turned, and has to be refused.
+-- Two thousand random Solana payments: equal, with their indices resolved, to transactions of the official libraries
+-- from the same inputs, and verified by the official facilitator. One in twenty has a bit turned, and has to be
+-- refused.
 local cjson = require "cjson"
 local core = require "spraay.core"
 local live = require "spec.support.live"

@@ -15,8 +15,9 @@ describe(("random transactions, SEED=%d"):format(random.seed), function()
     for _ = 1, N do
       local key32 = dice:bytes(32)
       local max_fee = dice:digits(64)
-      local tip = #max_fee > 1 and max_fee:sub(1, dice:roll(#max_fee - 1) + 1) or "0"   -- a tip above the fee is refused
-      local data = dice:of { "", dice:bytes(1), dice:bytes(4), dice:bytes(36), dice:bytes(68), dice:bytes(dice:roll(300)) }
+      -- a tip above the fee is refused
+      local tip = #max_fee > 1 and max_fee:sub(1, dice:roll(#max_fee - 1) + 1) or "0"
+      local data = dice:bytes(dice:of { 0, 1, 4, 36, 68, dice:roll(300) })
       local fields = { chain_id = dice:of { "8453", "84532", "1", "4294967296" }, nonce = dice:of { "0", "1", "127",
         "128", "255", "256", tostring(dice:roll(2147483646)) }, gas = dice:of { "21000", "150000", dice:digits(32) },
         max_tip = tip, max_fee = max_fee, value = dice:digits(256), to = core.evm_address(dice:bytes(32)),

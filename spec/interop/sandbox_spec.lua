@@ -181,13 +181,14 @@ describe("the sandbox and the official server answer alike", function()
   end
   local now = os.time
 
-  -- `july`: the sandbox says what the release of July said, or throws where this one throws something else. `chain`: the facilitator
-  -- lets it pass and only the token, simulated, refuses; the sandbox is the token too, and says so at once.
+  -- `july`: the sandbox says what the release of July said, or throws where this one throws something else. `chain`:
+  -- the facilitator lets it pass and only the token, simulated, refuses; the sandbox is the token too, and says so
+  -- at once.
   local CASES = {
     { "nothing that decodes: rubbish", function() return "!!!" end },
     { "nothing that decodes: empty JSON text", function() return core.base64_encode "" end },
     { "nothing that decodes: no JSON", function() return core.base64_encode "no" end },
-    { "nothing that decodes: url-safe alphabet", text(function(t) return (t:gsub("[+/=]", "_") .. "_") end) },
+    { "nothing that decodes: url-safe alphabet", text(function(t) return t:gsub("[+/=]", "_") .. "_" end) },
     { "nothing that decodes: white space inside", text(function(t) return t:sub(1, 40) .. " " .. t:sub(41) end) },
     { "nothing that decodes: twice in one line", text(function(t) return t .. ", " .. t end) },
     { "base64 without padding", text(function(t) return (t:gsub("=+$", "")) end) },

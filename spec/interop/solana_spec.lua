@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Our client buys on Solana from shops of the official middlewares; the official facilitator signs as fee payer and sends
--- to a real Solana VM, whose token accounts are the judges. And the official client buys from our sandbox.
+-- Our client buys on Solana from shops of the official middlewares; the official facilitator signs as fee payer and
+-- sends to a real Solana VM, whose token accounts are the judges. And the official client buys from our sandbox.
 local core = require "spraay.core"
 local live = require "spec.support.live"
 local spraay = require "spraay"
@@ -9,7 +9,8 @@ local world = require "spec.interop.world"
 local ABLE = core.wallet_solana ~= nil
 local WHY = "this build of the client has no Solana rail"
 
-local SHOPS = { { name = "@x402/express", shop = "express", version = 2 }, { name = "@x402/hono", shop = "hono", version = 2 },
+local SHOPS = { { name = "@x402/express", shop = "express", version = 2 },
+                { name = "@x402/hono", shop = "hono", version = 2 },
                 { name = "x402-express", shop = "legacy", version = 1, devnet = false } }
 
 -- Options of a client that pays on Solana, and perhaps on Base.

@@ -13,6 +13,7 @@ for line in io.lines(arg[1]) do
   if row.ok then rows[name].paid = rows[name].paid + (row.count or 1) end
   if row.missing then rows[name].missing = row.missing end
 end
+table.sort(order)
 print()
 print(("        %-14s %-22s %-14s %-7s %s"):format("client", "server", "network", "version", "paid calls"))
 for _, name in ipairs(order) do

@@ -58,7 +58,8 @@ end
 --- Our client, for a shop of this world.
 function world.client(url, payer, more)
   local options = { gateway = url, wallet = spraay.wallet.file(payer.keyfile), ledger = false, per_day = "1000",
-    networks = { "base", "base-sepolia" }, rpc = { base = world.rpc.base, ["base-sepolia"] = world.rpc["base-sepolia"] },
+    networks = { "base", "base-sepolia" },
+    rpc = { base = world.rpc.base, ["base-sepolia"] = world.rpc["base-sepolia"] },
     timeout = { connect = 2, idle = 20, total = 30 } }
   for name, value in pairs(more or {}) do options[name] = value end
   return assert(spraay.open(options))

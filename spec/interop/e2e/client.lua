@@ -1,7 +1,7 @@
---- One paid call, as the end-to-end suite of the x402 repository wants it from a client: it reads its environment, pays
---- for one GET, and prints what came as JSON, the last line of its output. Exit status 0 says that it was bought.
----   RESOURCE_SERVER_URL, ENDPOINT_PATH ("/protected" unless said), EVM_PRIVATE_KEY, SVM_PRIVATE_KEY, MAX_USDC ("1.00"),
----   EVM_RPC_URL, SVM_RPC_URL (optional)
+--- One paid call, as the end-to-end suite of the x402 repository wants it from a client: it reads its environment,
+--- pays for one GET, and prints what came as JSON, the last line of its output. Exit status 0 says that it was bought.
+---   RESOURCE_SERVER_URL, ENDPOINT_PATH ("/protected" unless said), EVM_PRIVATE_KEY, SVM_PRIVATE_KEY,
+---   MAX_USDC ("1.00"), EVM_RPC_URL, SVM_RPC_URL (optional)
 --- The contract: e2e/clients/text-client-protocol.txt in github.com/x402-foundation/x402
 -- SPDX-License-Identifier: MIT
 local spraay = require "spraay"
@@ -27,7 +27,7 @@ if env "EVM_PRIVATE_KEY" then
   wallets[#wallets + 1] = spraay.wallet.env "EVM_PRIVATE_KEY"
   networks[#networks + 1], networks[#networks + 2] = "base-sepolia", "base"
 end
-if env "SVM_PRIVATE_KEY" and spraay.wallet.env_rail then
+if env "SVM_PRIVATE_KEY" then
   wallets[#wallets + 1] = spraay.wallet.env "SVM_PRIVATE_KEY"
   networks[#networks + 1], networks[#networks + 2] = "solana-devnet", "solana"
 end
@@ -38,8 +38,8 @@ for _, network in ipairs(networks) do
   rpc[network] = env(network:match "^solana" and "SVM_RPC_URL" or "EVM_RPC_URL")
 end
 
-local client, trouble = spraay.open { gateway = server, wallet = wallets, networks = networks, rpc = rpc, ledger = false,
-  per_call = env "MAX_USDC" or "1.00" }
+local client, trouble = spraay.open { gateway = server, wallet = wallets, networks = networks, rpc = rpc,
+  ledger = false, per_call = env "MAX_USDC" or "1.00" }
 if not client then leave { success = false, error = trouble } end
 
 local result, message, err = client:request("GET", path)
