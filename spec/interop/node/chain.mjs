@@ -62,12 +62,16 @@ function anvilBinary() {
   return require.resolve(`@foundry-rs/anvil-${process.platform}-${arch}/bin/anvil`);
 }
 
-// Start the process and find out where it listens. It ends with us: `closing` holds who is to be killed.
+// Ends with us, however we end: beside it a shell reads from a pipe that only we hold.
+const KEEPER = 'exec 3<&0; { cat <&3 > /dev/null; kill $$; } & exec 3<&-; exec "$@" < /dev/null';
+
+// Start the process and find out where it listens.
 function startAnvil(id, closing) {
   return new Promise((resolve, reject) => {
-    const child = spawn(anvilBinary(), ["--chain-id", String(id), "--port", "0", "--accounts", "0",
-      "--no-cors", "--slots-in-an-epoch", "1", "--block-base-fee-per-gas", "5000000"], { stdio: ["ignore", "pipe", "pipe"] });
-    closing.push(() => child.kill());
+    const child = spawn("sh", ["-c", KEEPER, "sh", anvilBinary(), "--chain-id", String(id), "--port", "0",
+      "--accounts", "0", "--no-cors", "--slots-in-an-epoch", "1",
+      "--block-base-fee-per-gas", "5000000"], { stdio: ["pipe", "pipe", "pipe"] });
+    closing.push(() => child.stdin.end());
     let said = "";
     const hear = (chunk) => {
       said += chunk;
