@@ -41,7 +41,7 @@ describe("the entry of the end-to-end suite", function()
 
   it("buys on Solana", function()
     if not core.wallet_solana then
-      pending "this build of the client has no Solana rail"
+      pending(world.because "this build of the client has no Solana rail")
       return
     end
     local svm = world.payer("e2e svm", { ["solana-devnet"] = "1" })

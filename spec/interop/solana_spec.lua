@@ -160,7 +160,7 @@ describe("the official client buys on Solana from the sandbox", function()
       if not ABLE or not box.solana_key then
         world.row { client = "@x402/fetch", server = "sandbox", network = "solana", version = version,
           missing = "this sandbox tells no Solana key" }
-        pending "this sandbox settles nothing on Solana"
+        pending(world.because "this sandbox settles nothing on Solana")
         return
       end
       box:reset()

@@ -86,4 +86,10 @@ function world.row(row)
   rows:close()
 end
 
+--- Say in the output why a spec is pending, which the tally alone does not tell: pending(world.because(why))
+function world.because(why)
+  world.row { pending = why }
+  return why
+end
+
 return world

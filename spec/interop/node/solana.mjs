@@ -70,7 +70,7 @@ class RpcError extends Error {
 
 export class Machine {
   constructor(name) {
-    Object.assign(this, SOLANA[name], { name, landed: [], calls: [] });
+    Object.assign(this, SOLANA[name], { name, landed: [], processed: new Set() });
     this.mint = address(this.usdc);
     this.svm = new LiteSVM().withTransactionHistory(0n);
     this.svm.warpToSlot(FIRST_SLOT);
@@ -140,6 +140,7 @@ export class Machine {
     if (err && /Blockhash|Signature|AlreadyProcessed|InsufficientFundsForFee|AccountNotFound/.test(JSON.stringify(err) + outcome.toString())) {
       return signature;
     }
+    this.processed.add(base64(tx.messageBytes));
     this.landed.push({ signature, slot: Number(this.slot()), err, memo: memos.length ? memos : null,
                        accounts: message.staticAccounts, wire: base64(bytes) });
     this.svm.warpToSlot(this.slot() + 1n);
@@ -148,6 +149,11 @@ export class Machine {
 
   simulate(text) {
     const { tx } = this.parse(text);
+    // A validator knows what it processed by the message's hash, which LiteSVM does not look at.
+    if (this.processed.has(base64(tx.messageBytes))) {
+      return { err: "AlreadyProcessed", logs: [], accounts: null, unitsConsumed: 0, returnData: null,
+               innerInstructions: [] };
+    }
     const checked = this.svm.withSigverify(false).simulateTransaction(tx);
     this.svm.withSigverify(true);
     const failed = typeof checked.err === "function";
@@ -221,7 +227,6 @@ function serveRpc(machine) {
   app.use(express.json({ limit: "1mb", type: () => true }));
   app.post("*", (req, res) => {
     const { id, method, params } = req.body;
-    machine.calls.push(method);
     try {
       if (!methods[method]) throw new RpcError(-32601, "Method not found");
       res.json({ jsonrpc: "2.0", id, result: methods[method](machine, params ?? []) });
