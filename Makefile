@@ -51,6 +51,9 @@ MODULE   = $(BUILD)/lua$(LUA_VERSION)/spraay/core.so
 
 # Programs in C among the specs: each passes by exiting with 0.
 C_SPECS  = $(patsubst %.c,$(BUILD)/%,$(filter-out %_fuzz.c,$(wildcard spec/fuzz/*.c)))
+# Those that run Lua themselves are linked with a Lua 5.4, and with the bindings.
+HOST_SPECS = $(patsubst %.c,$(BUILD)/%,$(wildcard spec/hosts/*.c))
+HOST_OBJ   = $(patsubst src/%.c,$(BUILD)/obj-5.4/%.o,$(filter src/bind/%,$(SRC)))
 C_FILES  = $(SRC) $(wildcard src/*/*.h spec/*/*.[ch])
 FUZZERS  = $(patsubst %.c,$(BUILD)/%,$(wildcard spec/fuzz/*_fuzz.c))
 
@@ -81,11 +84,22 @@ $(C_SPECS): $(BUILD)/%: %.c $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(CORE_OBJ) $(LIBS) -ljansson
 
+$(HOST_SPECS): $(BUILD)/%: %.c $(CORE_OBJ) $(HOST_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(shell $(PKG_CONFIG) --cflags lua5.4) -MMD -MP -MF $@.d -o $@ $< $(CORE_OBJ) $(HOST_OBJ) \
+	    $(shell $(PKG_CONFIG) --libs lua5.4) $(LIBS)
+
+ifneq ($(LUA_VERSION),5.4)
+$(BUILD)/obj-5.4/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(shell $(PKG_CONFIG) --cflags lua5.4) -MMD -MP -c -o $@ $<
+endif
+
 $(FUZZERS): $(BUILD)/%: %.c $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(CORE_OBJ) $(LIBS) -ljansson
 
--include $(CORE_OBJ:.o=.d) $(BIND_OBJ:.o=.d) $(C_SPECS:=.d) $(FUZZERS:=.d)
+-include $(CORE_OBJ:.o=.d) $(BIND_OBJ:.o=.d) $(C_SPECS:=.d) $(HOST_SPECS:=.d) $(FUZZERS:=.d)
 
 # launcher: interpreter, LUA_PATH, LUA_CPATH
 launcher = sed -e 's|@LUA@|$(1)|g' -e 's|@LUA_PATH@|$(2)|g' -e 's|@LUA_CPATH@|$(3)|g' \
@@ -113,9 +127,9 @@ test:
 	@.ci/setup test
 	@for v in $(TEST_LUAS); do $(MAKE) -s LUA_VERSION=$$v module || exit 1; done && \
 	 $(MAKE) -s c-specs || { echo "0 passed, 1 failed"; exit 1; }
-	@.ci/test $(BUILD) "$(C_SPECS)" $(TEST_LUAS)
+	@.ci/test $(BUILD) "$(C_SPECS) $(HOST_SPECS)" $(TEST_LUAS)
 
-c-specs: $(C_SPECS)
+c-specs: $(C_SPECS) $(HOST_SPECS)
 
 # Some specs, under one Lua: `make spec FILES=spec/chain/amount_spec.lua`
 spec: build
@@ -138,6 +152,16 @@ matrix:
 bench: setup build
 	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done
 
+# One folder that a game ships, with all in it but libcurl: see .ci/bundle.
+BUNDLE = $(BUILD)/bundle
+
+bundle:
+	@.ci/setup build bundle
+	@$(MAKE) -s LUA_VERSION=5.1 bundle-folder
+
+bundle-folder: $(CORE_OBJ) $(BIND_OBJ)
+	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' .ci/bundle $(BUNDLE) $^
+
 # ---- Check --------------------------------------------------------------------
 
 lint:
@@ -146,8 +170,9 @@ lint:
 	@echo clang-tidy; clang-tidy --quiet $(SRC) -- $(filter-out -W% -pedantic,$(ALL_CFLAGS)) $(LUA_INC)
 	@echo luacheck; luacheck --quiet lua spec examples rockspec rockspec/*.rockspec
 
-# Address and UndefinedBehavior sanitizers under the specs of the first Lua. The Lua is
-# not instrumented, so their runtimes are preloaded into it: see .ci/sanitize.
+# Address and UndefinedBehavior sanitizers under the specs of the first Lua, and Thread
+# sanitizer under what has threads. The Lua is not instrumented, so their runtimes are
+# preloaded into it: see .ci/sanitize.
 sanitize:
 	@.ci/setup test
 	@.ci/sanitize $(BUILD)/asan
@@ -239,6 +264,6 @@ rockspec:
 clean:
 	rm -rf $(BUILD) out
 
-.PHONY: all always module build setup demo test c-specs spec matrix hosts bench lint sanitize valgrind fuzz run-fuzzers \
+.PHONY: all always module build setup demo test c-specs spec matrix hosts bench bundle bundle-folder lint sanitize valgrind fuzz run-fuzzers \
         battery crash interop interop-mutants install uninstall rockspec clean
 .DELETE_ON_ERROR:

@@ -50,6 +50,7 @@ function call.core_client(client)
   end
   local settings = { wallet = key, previous = client.core, ledger = config.ledger }   -- whose budget goes on
   for name, value in pairs(config.core) do settings[name] = value end
+  settings.spill_dir = config.ledger and config.ledger .. ".d/spill"   -- see src/ledger/place.h
   settings.headers = {}
   for i, line in ipairs(config.headers) do settings.headers[i] = line end
   if config.api_key then settings.headers[#settings.headers + 1] = { "X-API-Key", config.api_key } end
@@ -124,6 +125,22 @@ local function ask_signature(handle, client, verb)
     return handle:signature(nil, "the signer refused" .. because(why))
   end
   return handle:signature(signature)
+end
+
+-- ---- what is thrown ---------------------------------------------------------------------
+
+local function through(ok, ...)
+  if ok then return ... end
+  if not errors.is((...)) then scheduler.dropped() end
+  error((...), 0)
+end
+
+--- Run a function that makes calls. What it throws goes on, for want of memory, say; the calls it was in are nobody's
+-- from then on.
+function call.guarded(fn, ...)
+  local guard = compat.pcall_here()
+  if not guard then return fn(...) end
+  return through(guard(fn, ...))
 end
 
 -- ---- one call ---------------------------------------------------------------------------
@@ -223,6 +240,29 @@ function call.feed(handle, status, headers, body)
   if not fed then return handle:lost("the answer cannot be read: " .. tostring(reason)) end
 end
 
+-- What transports carry just now: handle -> { url=, body=, and where: co=, place= }.
+local carried = setmetatable({}, { __mode = "k" })
+local WEAK = { __mode = "v" }
+
+-- A coroutine killed inside a transport (ngx.thread.kill, coroutine.close, a reader who left) leaves a call that
+-- nobody is in and that nothing tells of. Such a call is let go, so that an equal one goes on with its purchase: at
+-- once where its coroutine can be asked, else when collected.
+local function let_go_of_killed(request)
+  local here, equal = scheduler.place and scheduler.place(), false
+  for handle, asked in pairs(carried) do
+    if asked.place == here and asked.co and coroutine.status(asked.co) == "dead" then
+      carried[handle] = nil
+      handle:close()
+    elseif asked.url == request.url and asked.body == request.body then
+      equal = true
+    end
+  end
+  if equal then
+    collectgarbage()
+    collectgarbage()   -- what a finalizer let go of
+  end
+end
+
 -- Carry one request of an external call over the caller's transport, which has until the moment `by`.
 -- `fresh` says that a payment must not travel on a connection that was kept: it cannot be presented again.
 local function carry(handle, transport, by, class)
@@ -312,7 +352,8 @@ function call.start(client, request, external)
   end
   local handle, wallet_err = call.core_client(client)
   if not handle then return errors.fail(wallet_err) end
-  scheduler.bury()
+  task.bury()
+  if external then let_go_of_killed(request) end
   local paid = request.class ~= "free" and request.pay ~= false
   -- Without a key a route known to cost money need not be asked; with an API key it may cost nothing.
   if paid and wallet_err and request.price and not client.config.api_key then
@@ -391,8 +432,12 @@ end
 
 --- What a call that is done came to: the core's table; or nil, message, err, and the call is closed.
 function call.finish(handle, client, request, wallet_err)
+  local current = scheduler.current()
+  local outer = current and current.call
+  if current then current.call = handle end   -- until it is accounted for: should memory run out here
   local raw = handle:result()
   call.account(client, request, raw)
+  if current then current.call = outer end
   if raw.ok then return raw end
   handle:close()
   return call.failed(client, raw, request, wallet_err)
@@ -423,7 +468,12 @@ function call.perform(client, request)
   repeat
     state, message, err = call.advance(handle, client, request)
     if not state then return nil, message, err end
-    if state == "send" then carry(handle, transport, by, request.class) end
+    if state == "send" then
+      carried[handle] = setmetatable({ url = request.url, body = request.body, co = coroutine.running(),
+        place = scheduler.place and scheduler.place() }, WEAK)
+      carry(handle, transport, by, request.class)
+      carried[handle] = nil
+    end
   until state == "done" or state == "stream"
 
   if state == "stream" then
@@ -438,7 +488,17 @@ function call.perform(client, request)
     handle:close()
     return dry(raw, request)
   end
-  local text = raw.body or (raw.file and read_file(raw.file)) or ""
+  local text = raw.body or ""
+  if raw.file then   -- what is too large for memory lies beside the ledger until it is taken
+    text = read_file(raw.file)
+    if not text then
+      handle:close()
+      return errors.fail { kind = "ledger", code = "file_missing", paid = call.paid_word(raw.payment),
+        amount = raw.payment.atomic and money.format(raw.payment.atomic), purchase = raw.payment.purchase,
+        message = ("the answer was kept in %s, which cannot be read"):format(raw.file),
+        hint = "Put the file back and call again; { again = true } buys anew" }
+    end
+  end
   return {
     body = failure.body(text), text = text, file = raw.file, payment = call.payment_of(raw),
     status = raw.status,

@@ -60,7 +60,7 @@ local METHODS = {
 for _, name in ipairs(METHODS) do
   Client[name] = function(self, ...)
     check_self(self, name)
-    return client.give(self, verbs[name](self, ...))
+    return client.give(self, call.guarded(verbs[name], self, ...))
   end
 end
 

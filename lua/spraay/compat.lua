@@ -40,6 +40,11 @@ compat.yieldable = coroutine.isyieldable or function()
   end
 end
 
+--- pcall wherever code may wait inside it just as well as without; nil in coroutines of PUC 5.1.
+function compat.pcall_here()
+  if compat.pcall_yields or not coroutine.running() then return pcall end
+end
+
 --- Can a coroutine that waits be gone, or be running? From Lua 5.4 on whoever holds it may kill it; on PUC 5.1 the
 -- yield may have raised an error.
 compat.waits_break = coroutine.close ~= nil or not compat.pcall_yields

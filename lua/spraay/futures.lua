@@ -7,7 +7,6 @@ local args = require "spraay.args"
 local ask = require "spraay.ask"
 local call = require "spraay.call"
 local compat = require "spraay.compat"
-local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
 local media = require "spraay.media"
@@ -16,8 +15,8 @@ local money = require "spraay.money"
 local options = require "spraay.options"
 local result = require "spraay.result"
 local routes = require "spraay.routes"
-local scheduler = require "spraay.scheduler"
 local task = require "spraay.task"
+local turns = require "spraay.turns"
 local verbs = require "spraay.verbs"
 local wait = require "spraay.wait"
 
@@ -138,10 +137,10 @@ local function account_is_over(err)
     and (said:find("account status is", 1, true) or said:find("has expired", 1, true)) ~= nil
 end
 
-local function ask_route(client, name, body, opts, query, verb)
+local function ask_route(client, name, body, opts, query, verb, turn)
   local request, message, err = ask.request(client, name, body, opts, query)
   if not request then return nil, message, err end
-  request.verb = verb
+  request.verb, request.turn = verb, turn
   local answer, handle
   answer, handle, err = ask.json(client, request)
   if answer then return answer, handle end
@@ -247,7 +246,7 @@ end
 
 --- Deposit credit: { amount = "50" } gives an account. The deposit call itself costs 0.01 USDC.
 function Futures:deposit(given, opts)
-  return give(self.client, deposit(self.client, given, opts))
+  return give(self.client, call.guarded(deposit, self.client, given, opts))
 end
 
 --- An account by its id.
@@ -279,36 +278,7 @@ end
 
 --- Tiers and prices of both kinds of futures; result.dialect says which the gateway keeps.
 function Futures:pricing(opts)
-  return give(self.client, pricing(self.client, opts))
-end
-
--- ---- one execute after the other -----------------------------------------------------------
-
--- "gateway id" -> { busy=, free_at=, waiters= }
-local turns = {}
-
-local function take_turn(key)
-  local turn = turns[key]
-  if not turn then
-    turn = { busy = false, free_at = 0, waiters = {} }
-    turns[key] = turn
-  end
-  local function free() return not turn.busy end
-  while turn.busy do
-    if wait.until_ { poll = free, on = turn.waiters } == "cancelled" then return nil end
-  end
-  turn.busy = true
-  if turn.free_at > engine.now() and wait.until_ { at = turn.free_at } == "cancelled" then
-    turn.busy = false
-    scheduler.wake_all(turn.waiters)
-    return nil
-  end
-  return turn
-end
-
-local function end_turn(turn)
-  turn.busy, turn.free_at = false, engine.now() + SPACING
-  scheduler.wake_all(turn.waiters)
+  return give(self.client, call.guarded(pricing, self.client, opts))
 end
 
 -- ---- an account ------------------------------------------------------------------------------
@@ -365,16 +335,16 @@ local function execute(self, verb, given, opts, where)
   body.futuresId, body.type = self.id, kind
   checked.max = nil   -- it bounds fee and draw together, checked above; the fee has its published price
 
-  local turn = take_turn(client.config.gateway .. " " .. self.id)
+  local turn = turns.take(client.config.gateway .. " " .. self.id, SPACING)
   if not turn then return errors.fail(wait.cancelled_error()) end
   local function leave(went, ...)
-    end_turn(turn)
+    turn:leave()
     if not went then error((...), 0) end
     return ...
   end
 
   local answer, handle
-  answer, handle, err = leave(task.pcall(ask_route, client, "execute", body, checked, nil, where))
+  answer, handle, err = leave(task.pcall(ask_route, client, "execute", body, checked, nil, where, turn))
   if not answer then
     local saved = salvage(client, verb, err)
     if saved then return saved end
@@ -401,12 +371,12 @@ function Account:execute(given, opts)
     return give(self.client, errors.usage(where .. ": expected a table with a type",
       "Types are chat, image, video, speak, transcribe and embed", "argument"))
   end
-  return give(self.client, execute(self, verb, given, opts, where))
+  return give(self.client, call.guarded(execute, self, verb, given, opts, where))
 end
 
 for _, verb in ipairs { "chat", "image", "video", "speak", "transcribe", "embed" } do
   Account[verb] = function(self, given, opts)
-    return give(self.client, execute(self, verb, given, opts, "account:" .. verb))
+    return give(self.client, call.guarded(execute, self, verb, given, opts, "account:" .. verb))
   end
 end
 
@@ -434,7 +404,7 @@ end
 
 --- What is left: result.balance, .deposited, .used (exact decimal strings), .job_count, .status, .tier.
 function Account:balance(opts)
-  return give(self.client, balance(self, opts))
+  return give(self.client, call.guarded(balance, self, opts))
 end
 
 local function history(self, given, opts)
@@ -476,7 +446,7 @@ end
 
 --- The jobs run on the account, newest first: result.entries, exact. { limit = 50 }
 function Account:history(given, opts)
-  return give(self.client, history(self, given, opts))
+  return give(self.client, call.guarded(history, self, given, opts))
 end
 
 local function refund(self, opts)
@@ -510,7 +480,7 @@ end
 --- Give the rest back: result.refunded. The ledger's gateway only closes the account; nothing moves on a
 -- chain.
 function Account:refund(opts)
-  return give(self.client, refund(self, opts))
+  return give(self.client, call.guarded(refund, self, opts))
 end
 
 -- The id can spend the account, so it is not shown whole.

@@ -14,6 +14,7 @@ local money = require "spraay.money"
 local options = require "spraay.options"
 local result = require "spraay.result"
 local routes = require "spraay.routes"
+local task = require "spraay.task"
 local wait = require "spraay.wait"
 
 local jobs = {}
@@ -215,7 +216,7 @@ function Job:poll(opts)
   if not checked then return give(client, nil, message, err) end
   if self.status ~= "processing" then return self end
   local answer
-  answer, message, err = look(self, checked)
+  answer, message, err = call.guarded(look, self, checked)
   if not answer then return give(client, nil, message, err) end
   return self
 end
@@ -259,6 +260,17 @@ local function not_done(self, code, message)
     hint = ("The work goes on: call job:wait again, or client:job(\"%s\"%s) in another process")
       :format(self.id, self.kind and ", \"" .. self.kind .. "\"" or ""),
   }
+end
+
+-- Tell the caller of a look. What that function throws is an error of the wait: the job itself goes on.
+local function report(self, on_progress)
+  local ok, thrown = task.pcall(on_progress, self)
+  if ok then return nil end
+  if errors.is(thrown) then return thrown end
+  local err = not_done(self, "thrown", ("on_progress failed%s"):format(thrown ~= nil and ": "
+    .. (errors.foreign(tostring(thrown)) or "") or ""))
+  err.kind, err.thrown = "usage", thrown
+  return err
 end
 
 local WAIT_OPTIONS = { "timeout", "polls", "on_progress", "max" }
@@ -326,7 +338,8 @@ local function wait_for(self, given)
     local answer, _, err = look(self, { max = given.max })
     if answer then
       misses, spent = 0, money.add(spent, answer.atomic)
-      if given.on_progress then given.on_progress(self) end
+      local failed = given.on_progress and report(self, given.on_progress)
+      if failed then return with_looks(failed, spent, open) end
     elseif err.paid ~= "no" then   -- a look whose answer was lost is spent
       lost = lost + 1
       if lost > LOST_LOOKS then return with_looks(err, spent, open) end
@@ -349,7 +362,7 @@ function Job:wait(given)
   local client = hidden[self].client
   local checked, why, hint = wait_options(given)
   if not checked then return give(client, errors.usage("job:wait: " .. why, hint, "option")) end
-  return give(client, wait_for(self, checked))
+  return give(client, call.guarded(wait_for, self, checked))
 end
 
 --- Save the output of a job that has completed.

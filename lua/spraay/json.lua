@@ -31,7 +31,10 @@ local has_integers = math.type ~= nil   -- luacheck: ignore 143
 --- Decode a text. Returns nil and a reason when it is not JSON; JSON's null is json.null.
 function json.decode(text)
   local ok, value = pcall(private.decode, text)
-  if not ok then return nil, tostring(value) end
+  if not ok then
+    if value == "not enough memory" then error(value, 0) end   -- which says nothing about the text
+    return nil, tostring(value)
+  end
   if has_integers then
     if type(value) == "table" then return integers(value) end
     if type(value) == "number" then return whole(value) or value end

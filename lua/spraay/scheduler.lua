@@ -41,6 +41,10 @@ local running                           -- the task being resumed, if any
 --   lost = function(task): was the thread that is parked here killed? }
 scheduler.host = nil
 
+--- Set by such a host: a function that returns what code of one request shares. Of coroutines, only those of the
+-- request that asks tell the truth about their state.
+scheduler.place = nil
+
 -- ---- timers ------------------------------------------------------------------
 
 local function timer_push(entry)
@@ -84,7 +88,7 @@ local function unpoll(task)
   local last = polled[#polled]
   polled[index], last.poll_index = last, index
   polled[#polled] = nil
-  task.poll_index, task.poll = nil, nil
+  task.poll_index, task.poll = false, false
 end
 
 -- Called when something became due earlier than it was: see scheduler.bell.
@@ -106,8 +110,8 @@ function scheduler.wake(task, why)
   unpoll(task)
   task.why = why or "ready"
   if task.host then return task.host.unpark(task) end
+  ready[ready.last + 1] = task   -- first: it may need memory
   ready.last = ready.last + 1
-  ready[ready.last] = task
   ring()
 end
 
@@ -126,8 +130,9 @@ function scheduler.suspend(task, wait)
   task.token = {}
   if wait.on then wait.on[#wait.on + 1] = { task = task, token = task.token } end
   if wait.poll and not wait.on then
+    task.poll, task.closes = wait.poll, wait.closes
     polled[#polled + 1] = task
-    task.poll_index, task.poll, task.closes = #polled, wait.poll, wait.closes
+    task.poll_index = #polled
   end
   if wait.at then timer_push { at = wait.at, task = task, token = task.token } end
   ring()
@@ -156,15 +161,24 @@ end
 
 -- ---- tasks ----------------------------------------------------------------------
 
-local function finish(task, results)
-  task.finished = true
-  if not task.background then live = live - 1 end
-  if results[1] then
-    task.results = pack(unpack(results, 2, results.n))
+-- Who fails for want of memory has failed all the same.
+local NO_MEMORY = { value = "not enough memory" }
+
+local function keep(task, ok, ...)
+  if ok then
+    task.results = pack(...)
+    task.thrown = nil
   else
-    task.thrown = { value = results[2], traceback = task.traceback or debug.traceback(task.co) }
+    task.thrown = { value = (...), traceback = task.traceback or debug.traceback(task.co) }
   end
+end
+
+-- ok and the results, as pcall gives them.
+local function finish(task, ...)
+  task.finished, task.thrown = true, NO_MEMORY
+  if not task.background then live = live - 1 end
   tasks[task.co] = nil
+  keep(task, ...)
   if task.ended then task.ended(task) end
   scheduler.wake_all(task.waiters)
 end
@@ -174,10 +188,10 @@ local function start_thread(task, fn, args)
   task.host.start(task, function()
     task.co = coroutine.running()
     tasks[task.co] = task
-    finish(task, pack(xpcall(function() return fn(unpack(args, 1, args.n)) end, function(value)
+    finish(task, xpcall(function() return fn(unpack(args, 1, args.n)) end, function(value)
       task.traceback = debug.traceback("", 2)
       return value
-    end)))
+    end))
   end)
 end
 
@@ -207,32 +221,44 @@ end
 -- true when it took the wait over, and ends it with scheduler.wake once task.answer holds what to resume with.
 scheduler.foreign = nil
 
+-- Nothing here needs memory before `running` is what it was.
+local function resumed(task, outer, ...)
+  running = outer
+  if coroutine.status(task.co) == "dead" then
+    finish(task, ...)
+    if live == 0 then ring() end   -- a loop need not watch for us any more
+  elseif select(2, ...) ~= TAG then   -- the script yielded by itself: let the others have their turn
+    task.token = {}
+    if not (scheduler.foreign and scheduler.foreign(task, pack(...))) then scheduler.wake(task, nil) end
+  end
+end
+
 local function resume(task)
   local outer, answer = running, task.answer
   running, task.answer = task, nil
-  local results
   if answer then
-    results = pack(coroutine.resume(task.co, unpack(answer, 1, answer.n)))
+    resumed(task, outer, coroutine.resume(task.co, unpack(answer, 1, answer.n)))
   else
-    results = pack(coroutine.resume(task.co, task.why))
-  end
-  running = outer
-  if coroutine.status(task.co) == "dead" then
-    finish(task, results)
-    if live == 0 then ring() end   -- a loop need not watch for us any more
-  elseif results[2] ~= TAG then   -- the script yielded by itself: let the others have their turn
-    task.token = {}
-    if not (scheduler.foreign and scheduler.foreign(task, results)) then scheduler.wake(task, nil) end
+    resumed(task, outer, coroutine.resume(task.co, task.why))
   end
 end
 
 -- ---- one turn -------------------------------------------------------------------
 
+-- Was the thread of a host that this task waited in killed?
+local function lost(task)
+  return task.host and task.host.lost and task.host.lost(task)
+end
+
+--- Counts the times that everybody who waits was looked at: see `lost`.
+scheduler.round = 0
+
 local function check_polled()
+  scheduler.round = scheduler.round + 1
   for i = #polled, 1, -1 do   -- downwards: waking moves the last one into the gap
     local task = polled[i]
     -- In this order: what the function knew lay on the stack of the thread.
-    if task and ((task.host and task.host.lost and task.host.lost(task)) or task.poll()) then
+    if task and (lost(task) or task.poll()) then
       scheduler.wake(task, "ready")
     end
   end
@@ -247,12 +273,12 @@ local function fire_timers(now)
 end
 
 --- Let the engine move for at most `seconds`, then see who is ready. Resumes nobody. Returns how many
--- transfers finished.
-function scheduler.step(seconds)
+-- transfers finished: no more than `most`, the others are left for the next step.
+function scheduler.step(seconds, most)
   local at = next_timer()
   if at then seconds = math.min(seconds, at - engine.now()) end
   seconds = math.max(0, math.min(seconds, LONGEST_STEP))
-  local finished = assert(engine.get():step(math.ceil(seconds * 1000)))
+  local finished = assert(engine.get():step(math.ceil(seconds * 1000), most))
   check_polled()
   fire_timers(engine.now())
   return finished
@@ -263,10 +289,26 @@ function scheduler.waiting()
   return #polled > 0, next_timer()
 end
 
+local dropped = false
+
+--- Something was thrown through code that makes calls: those it was in are garbage now.
+function scheduler.dropped()
+  dropped = true
+end
+
 --- Find the waits in calls that nobody is in any more, and end them: the coroutine was killed by whoever held it,
 -- or it goes on although it waits, because PUC 5.1 raised an error in place of the yield. Such a call is let go at
--- once, so that an equal one made now goes on with its purchase.
+-- once, so that an equal one made now goes on with its purchase. Those that were dropped let go when collected.
 function scheduler.bury()
+  if dropped then
+    collectgarbage()
+    collectgarbage()   -- what a finalizer let go of
+    dropped = false
+  end
+  scheduler.round = scheduler.round + 1
+  for i = #polled, 1, -1 do
+    if polled[i] and lost(polled[i]) then scheduler.wake(polled[i], "ready") end
+  end
   if not compat.waits_break then return end
   local current, here = scheduler.current(), coroutine.running()
   for i = #polled, 1, -1 do
@@ -285,7 +327,7 @@ function scheduler.bury()
     elseif not held and co and coroutine.status(co) == "dead" then
       task.token = nil
       unpoll(task)
-      finish(task, { false, "its coroutine was closed", n = 2 })
+      finish(task, false, "its coroutine was closed")
     end
   end
 end
@@ -302,18 +344,37 @@ function scheduler.due()
   return at and math.max(0, at - engine.now())
 end
 
---- One turn: move the engine (waiting at most `seconds` when nobody is ready) and resume
--- everybody who was ready then, or, with `stop_at`, until that moment has passed.
-function scheduler.turn(seconds, stop_at)
+-- Resume whoever has been ready longest.
+local function resume_first()
+  local task = ready[ready.first]
+  ready[ready.first] = nil
+  ready.first = ready.first + 1
+  if not task.finished then resume(task) end
+end
+
+--- One turn: move the engine (waiting at most `seconds` when nobody is ready) and resume everybody who was
+-- ready then.
+function scheduler.turn(seconds)
   scheduler.step(ready.first <= ready.last and 0 or seconds)
   local last = ready.last
-  while ready.first <= last do
-    if stop_at and engine.now() >= stop_at then return end
-    local task = ready[ready.first]
-    ready[ready.first] = nil
-    ready.first = ready.first + 1
-    if not task.finished then resume(task) end
-  end
+  while ready.first <= last do resume_first() end
+end
+
+--- The turn of one frame: it waits for nothing, and begins nothing once the moment `stop_at` has come. Answers
+-- are taken one by one, for what follows an answer may take a while, such as a signature; a task that is ready has
+-- its turn between two of them, so that neither keeps the other waiting from frame to frame.
+function scheduler.frame(stop_at)
+  local more
+  repeat
+    more = scheduler.step(0, 1) > 0
+    if engine.now() >= stop_at then return end
+    if more and ready.first <= ready.last then
+      resume_first()
+      if engine.now() >= stop_at then return end
+    end
+  until not more
+  local last = ready.last
+  while ready.first <= last and engine.now() < stop_at do resume_first() end
 end
 
 --- One turn that waits for nothing, for the loop of a host. Inside a task nobody is resumed: it could bury

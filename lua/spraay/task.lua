@@ -22,7 +22,7 @@ Task.__index = Task
 
 -- What a run waits for: its live tasks. Tasks spawned outside any run belong to none.
 local function new_scope()
-  return { live = 0, members = {}, waiters = {} }
+  return { live = 0, members = {}, waiters = {}, next = false }
 end
 
 local function check_function(fn, name, level)
@@ -77,7 +77,8 @@ end
 
 local function spawn(scope, fn, args)
   local parent = starter()
-  local self = setmetatable({ scope = scope, parent = parent, background = parent and parent.background }, Task)
+  local self = setmetatable({ scope = scope, parent = parent, background = parent and parent.background,
+    cancelled = false, cancelled_as = false }, Task)   -- to cancel must not need memory
   step.inherit(self)
   if scope then
     scope.live = scope.live + 1
@@ -227,9 +228,10 @@ function Task:cancel()
   if self.finished then return "done" end
   local _, open = under_way(self)
   self.open_atomic = open
+  self.cancelled = true
   local answer = self.call and self.call:cancel() or "aborted"
   if self.children and stop_all(self.children, Task.cancel) == "detached" then answer = "detached" end
-  self.cancelled, self.cancelled_as = true, answer
+  self.cancelled_as = answer
   scheduler.wake(self, "cancelled")
   return answer
 end
@@ -291,6 +293,43 @@ local function wait_children(children)
   return not told
 end
 
+-- Runs whose wait failed, for want of memory, say, while they had tasks: these must not go on without them.
+local orphans = false
+
+local function cancel_orphans()
+  while orphans do
+    for member in pairs(orphans.members) do Task.cancel(member) end
+    orphans = orphans.next
+  end
+end
+
+--- Whatever nobody can be in any more is let go: see scheduler.bury. Said before a call begins.
+function task.bury()
+  cancel_orphans()
+  scheduler.bury()
+end
+
+local function ran(scope, ok, ...)
+  if ok then return ... end
+  if scope.live > 0 then
+    scheduler.dropped()
+    scope.next, orphans = orphans, scope
+    pcall(cancel_orphans)   -- else before the next call
+  end
+  error((...), 0)
+end
+
+-- fn(scope, ...), which starts tasks and waits for them. Outside any run these make up one of their own, so that they
+-- end with the wait.
+local function together(fn, ...)
+  local current, guard = scheduler.current() or scheduler.running(), compat.pcall_here()
+  local scope = current and current.scope
+  if scope or not guard then return fn(scope, ...) end
+  cancel_orphans()
+  scope = new_scope()
+  return ran(scope, guard(fn, scope, ...))
+end
+
 local function cancelled_child(child)
   local detached = child.cancelled_as == "detached"
   return errors.new(paid_fields(child, {
@@ -299,7 +338,25 @@ local function cancelled_child(child)
   }, detached, child.open_atomic))
 end
 
-local function collect(children)
+local function check_each(list, name)
+  if type(list) ~= "table" then error(("spraay.%s: expected a list of functions"):format(name), 3) end
+  for i, item in ipairs(list) do
+    if getmetatable(item) ~= Task and type(item) ~= "function" then
+      error(("spraay.%s: item %d is neither a function nor a task"):format(name, i), 3)
+    end
+  end
+end
+
+local function start_each(scope, list)
+  local children = {}
+  for i, item in ipairs(list) do
+    children[i] = getmetatable(item) == Task and item or spawn(scope, item, pack())
+  end
+  return children
+end
+
+local function collect(scope, list)
+  local children = start_each(scope, list)
   local results, failures = {}, {}
   wait_children(children)
   for i, child in ipairs(children) do
@@ -312,46 +369,34 @@ local function collect(children)
   return results, failures
 end
 
-local function start_each(list, name)
-  if type(list) ~= "table" then error(("spraay.%s: expected a list of functions"):format(name), 3) end
-  for i, item in ipairs(list) do
-    if getmetatable(item) ~= Task and type(item) ~= "function" then
-      error(("spraay.%s: item %d is neither a function nor a task"):format(name, i), 3)
-    end
-  end
-  local current = scheduler.current() or scheduler.running()
-  local children = {}
-  for i, item in ipairs(list) do
-    children[i] = getmetatable(item) == Task and item or spawn(current and current.scope, item, pack())
-  end
-  return children
-end
-
 --- Run functions (or tasks) together, each to its end. results[i] is the first value of the i-th,
 -- or false when it failed, and then errors[i] is its error.
 function task.all(list)
-  return collect(start_each(list, "all"))
+  check_each(list, "all")
+  return together(collect, list)
 end
 
---- fn(item, index) for every item, `limit` at a time (8 unless told). Results as for spraay.all.
-function task.map(list, options, fn)
-  if fn == nil and type(options) == "function" then options, fn = nil, options end
-  check_function(fn, "map", 2)
-  if type(list) ~= "table" then error("spraay.map: expected a list", 2) end
-  for key in pairs(options or {}) do
-    if key ~= "limit" then error(("spraay.map: unknown option %s"):format(tostring(key)), 2) end
-  end
-  local limit = options and options.limit or 8
-  if not compat.integer(limit) or limit < 1 then error("spraay.map: limit is a whole number from 1 on", 2) end
+-- The error of an item whose function threw, with what was paid in it.
+local function item_error(me, index, value)
+  if errors.is(value) then return value end
+  me = me or {}
+  if me.call then let_go(me) end
+  local open, atomic = me.left_open, me.open_atomic
+  me.left_open, me.open_atomic = nil, nil
+  return errors.new(paid_fields(me, { kind = "usage", code = "thrown", thrown = value,
+    message = ("item %d ended with an error: %s"):format(index, tostring(value)) }, open, atomic))
+end
 
+local function map(scope, list, limit, fn)
   local results, failures, next_index = {}, {}, 1
-  local current = scheduler.current() or scheduler.running()
   local workers = {}
   local function work()
     local me = scheduler.current()
     while next_index <= #list and not (me and (me.cancelled or me.stopping)) do
       local index = next_index
       next_index = next_index + 1
+      local before = me and me.paid_atomic
+      if me then me.paid_atomic = nil end   -- what this item alone will have paid
       local answer = pack(task.pcall(fn, list[index], index))
       if answer[1] then
         local values = pack(unpack(answer, 2, answer.n))
@@ -364,35 +409,45 @@ function task.map(list, options, fn)
           results[index] = values[1]
         end
       else
-        local err = answer[2]
-        if not errors.is(err) then
-          err = errors.new { kind = "usage", code = "thrown", thrown = err,
-            message = ("item %d ended with an error: %s"):format(index, tostring(err)) }
-        end
-        results[index], failures[index] = false, err
+        results[index], failures[index] = false, item_error(me, index, answer[2])
       end
+      if me then me.paid_atomic = money.add(before, me.paid_atomic) end
     end
   end
   for i = 1, math.min(limit, #list) do
-    workers[i] = spawn(current and current.scope, work, pack())
+    workers[i] = spawn(scope, work, pack())
   end
   wait_children(workers)
   for i = 1, #list do
     if results[i] == nil then
-      local detached = false
-      for _, worker in ipairs(workers) do detached = detached or worker.cancelled_as == "detached" end
+      local detached, failed = false, nil
+      for _, worker in ipairs(workers) do
+        detached = detached or worker.cancelled_as == "detached"
+        failed = failed or worker.thrown and worker
+      end
       results[i] = false
-      failures[i] = cancelled_child { cancelled_as = i < next_index and detached and "detached" or nil }
+      failures[i] = failed and thrown_error(failed)
+        or cancelled_child { cancelled_as = i < next_index and detached and "detached" or nil }
     end
   end
   return results, failures
 end
 
---- The first function to succeed: value, index, left. The others are cancelled, except those whose
--- payment had left: they are finished and listed in `left`. When all fail: nil, message, err.
-function task.first(list)
-  local children = start_each(list, "first")
-  if #children == 0 then error("spraay.first: the list is empty", 2) end
+--- fn(item, index) for every item, `limit` at a time (8 unless told). Results as for spraay.all.
+function task.map(list, options, fn)
+  if fn == nil and type(options) == "function" then options, fn = nil, options end
+  check_function(fn, "map", 2)
+  if type(list) ~= "table" then error("spraay.map: expected a list", 2) end
+  for key in pairs(options or {}) do
+    if key ~= "limit" then error(("spraay.map: unknown option %s"):format(tostring(key)), 2) end
+  end
+  local limit = options and options.limit or 8
+  if not compat.integer(limit) or limit < 1 then error("spraay.map: limit is a whole number from 1 on", 2) end
+  return together(map, list, limit, fn)
+end
+
+local function first(scope, list)
+  local children = start_each(scope, list)
   local current = scheduler.current()
   local bell, winner, winner_value, failures = {}, nil, nil, {}
   for _, child in ipairs(children) do child.bell = bell end
@@ -442,13 +497,16 @@ function task.first(list)
   return winner_value, winner, left
 end
 
---- fn(...) for at most `seconds`: its results, or nil, message, err of kind "timeout" with the
--- task in err.task. Then nothing new begins in it, and a payment that had left is finished.
-function task.within(seconds, fn, ...)
-  check_seconds(seconds, "within", 2)
-  check_function(fn, "within", 2)
-  local current = scheduler.current() or scheduler.running()
-  local child = spawn(current and current.scope, fn, pack(...))
+--- The first function to succeed: value, index, left. The others are cancelled, except those whose
+-- payment had left: they are finished and listed in `left`. When all fail: nil, message, err.
+function task.first(list)
+  check_each(list, "first")
+  if #list == 0 then error("spraay.first: the list is empty", 2) end
+  return together(first, list)
+end
+
+local function within(scope, seconds, fn, ...)
+  local child = spawn(scope, fn, pack(...))
   local me = scheduler.current()
   local outer = me and me.children
   if me then me.children = { child } end
@@ -469,6 +527,14 @@ function task.within(seconds, fn, ...)
   }, detached, open))
 end
 
+--- fn(...) for at most `seconds`: its results, or nil, message, err of kind "timeout" with the
+-- task in err.task. Then nothing new begins in it, and a payment that had left is finished.
+function task.within(seconds, fn, ...)
+  check_seconds(seconds, "within", 2)
+  check_function(fn, "within", 2)
+  return together(within, seconds, fn, ...)
+end
+
 --- Sleep. Other tasks go on. Returns true, or nil, message, err when the task was cancelled.
 function task.sleep(seconds)
   check_seconds(seconds, "sleep", 2)
@@ -477,9 +543,9 @@ function task.sleep(seconds)
   return true
 end
 
---- Once per frame: resume what is ready, without waiting, and begin nothing after `seconds`.
--- Returns how many tasks have not ended; nil, message, err where there are no frames: inside a task, and in the
--- loop of a host, which moves tasks by itself.
+--- Once per frame: resume what is ready, without waiting, and begin nothing after `seconds`; what is left over
+-- goes on in the next frame. Returns how many tasks have not ended; nil, message, err where there are no frames:
+-- inside a task, and in the loop of a host, which moves tasks by itself.
 function task.update(seconds)
   if seconds ~= nil then check_seconds(seconds, "update", 2) end
   local loop = wait.moved_by()
@@ -491,7 +557,7 @@ function task.update(seconds)
     return errors.usage("spraay.update: it belongs into the loop that draws frames, not into a task",
       "Inside a task, spraay.sleep lets the others go on", "update")
   end
-  scheduler.turn(0, seconds and engine.now() + seconds)
+  if seconds then scheduler.frame(engine.now() + seconds) else scheduler.turn(0) end
   return scheduler.live()
 end
 
@@ -518,11 +584,7 @@ local function report(self)
   log.problem("a task that nobody waited for ended with an error: " .. tostring(text))
 end
 
---- Run fn(...) and every task spawned inside to their ends; returns fn's results. When fn throws,
--- the tasks are stopped (a payment that had left is finished) and the error goes on.
-function task.run(fn, ...)
-  check_function(fn, "run", 2)
-  local scope = new_scope()
+local function run(scope, fn, ...)
   local main = spawn(scope, fn, pack(...))
   local why = wait.until_ { poll = function() return main.finished end, on = main.waiters, finishing = true }
   if why ~= "cancelled" and main.thrown then
@@ -545,6 +607,16 @@ function task.run(fn, ...)
   end
   if main.thrown then error(main.thrown.value, 0) end
   return unpack(main.results, 1, main.results.n)
+end
+
+--- Run fn(...) and every task spawned inside to their ends; returns fn's results. When fn throws,
+-- the tasks are stopped (a payment that had left is finished) and the error goes on.
+function task.run(fn, ...)
+  check_function(fn, "run", 2)
+  cancel_orphans()
+  local scope, guard = new_scope(), compat.pcall_here()
+  if not guard then return run(scope, fn, ...) end
+  return ran(scope, guard(run, scope, fn, ...))
 end
 
 return task

@@ -44,6 +44,7 @@
 ---@field terms spraay.Terms?  of a dry run: what would have been paid
 ---@field task spraay.Task?  the task that goes on after `within`, or after task:wait { timeout = … }
 ---@field job spraay.Job?  the job that failed, or that goes on after job:wait
+---@field thrown any  with code "thrown": what a function of the caller's threw
 
 ---@alias spraay.PaymentStatus "settled"|"free"|"restored"|"unconfirmed"|"credits"
 
@@ -225,10 +226,11 @@ function Job:save(path) end
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
 ---@field per_host spraay.Amount|false|nil  most one host may be paid
----@field budget spraay.Amount|false|nil  most this client may commit
+---@field budget spraay.Amount|false|nil  most this client may commit; with run or scope, most that run may, or all
+---  clients of that scope together, in every process that shares the ledger and for as long as it lasts
 ---@field run string?  names the run: killed anywhere and started again, it pays for nothing twice, and the results and
 ---  files that had arrived are there again (payment.status = "restored"); one live process at a time
----@field scope string?  keeps equal calls of different clients apart
+---@field scope string?  keeps equal calls of different clients apart, and gives those of one scope one budget
 ---@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature
 ---@field ledger string|false|nil  the file that remembers purchases, "~/" at its start is home; false: the memory of
 ---  this process. Default: ledger.db in $SPRAAY_STATE_DIR, $XDG_STATE_HOME/spraay or ~/.local/state/spraay

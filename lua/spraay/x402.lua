@@ -203,8 +203,8 @@ function x402.pay(offer, with, policy)
   end
   local signature
   if with.sign then
-    local hex
-    hex, why = with.sign(prepared.typed_data, prepared.digest, prepared)
+    local ok, hex, reason = task.pcall(with.sign, prepared.typed_data, prepared.digest, prepared)
+    if ok then why = reason else hex, why = nil, hex end
     signature = type(hex) == "string" and core.hex_decode((hex:gsub("^0[xX]", ""))) or nil
   else
     signature = key

@@ -2,8 +2,8 @@
 ---   lua5.4 spec/bench/paid_server.lua REPORT
 --- It writes its port to the file REPORT and ends when its standard input does. A request to
 --- /MS/anything is answered after MS milliseconds: with a 402 whose challenge is 2.4 KB long, or,
---- when it carries a payment, with 200 and a receipt for the payer named in there. Nothing is
---- verified: what is measured is the client.
+--- when it carries a payment, with 200 and a receipt for the payer named in there. A GET costs
+--- nothing. Nothing is verified: what is measured is the client.
 -- SPDX-License-Identifier: MIT
 local cjson = require "cjson"
 local cqueues = require "cqueues"
@@ -34,6 +34,8 @@ end
 
 local asked = reply("402 Payment Required", "PAYMENT-REQUIRED: " .. challenge, "{}")
 
+local free = reply("200 OK", "Cache-Control: no-store", '{"text":"done"}')
+
 local function paid(payment)
   local payer = core.base64_decode(payment):match '"from":"(0x%x+)"'
   local receipt = ('{"success":true,"transaction":"%s","network":"eip155:8453","payer":"%s"}')
@@ -47,7 +49,7 @@ local function serve(conn)
   while true do
     local line = conn:xread "*L"
     if not line then break end
-    local delay, length, payment = tonumber(line:match "/(%d+)/"), 0, nil
+    local method, delay, length, payment = line:match "^%u+", tonumber(line:match "/(%d+)/"), 0, nil
     repeat
       line = conn:xread "*L"
       if not line then return conn:close() end
@@ -58,7 +60,8 @@ local function serve(conn)
     until line == "\r\n"
     if length > 0 then conn:xread(length) end
     if delay > 0 then cqueues.sleep(delay / 1000) end
-    if not conn:xwrite(payment and paid(payment) or asked) or not conn:flush() then break end
+    local answer = payment and paid(payment) or method == "GET" and free or asked
+    if not conn:xwrite(answer) or not conn:flush() then break end
   end
   conn:close()
 end

@@ -291,6 +291,17 @@ describe("a budget", function()
     end
   end)
 
+  it("is one for all clients of a scope, and another for a run of that name and for the rest", function()
+    local gateway = exchange.new{ budget = "50000" }
+    assert.is_true(gateway:again{ scope = "s" }:buy{ body = "1" }.ok)
+    local same = gateway:again{ scope = "s" }
+    assert.equal("30000", same:totals().committed)
+    assert.equal("over_budget", same:buy{ body = "2" }.code)
+    for _, other in ipairs{ { scope = "t" }, { run = "s" }, { run = "u", scope = "s" }, {} } do
+      assert.equal("0", gateway:again(other):totals().committed)
+    end
+  end)
+
   it("is the same for a client that was made anew", function()
     local gateway = exchange.new{ budget = "50000" }
     assert.is_true(gateway:buy{ body = "1" }.ok)

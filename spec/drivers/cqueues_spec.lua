@@ -20,21 +20,28 @@ describe("a loop of cqueues", function()
   end)
   after_each(function() client:close() end)
 
-  it("that is abandoned with a call under way keeps the purchase: an equal call has its answer", function()
-    box:fault("handler_slow", { seconds = 0.2, times = 1 })
-    do
-      local loop = cqueues.new()
-      loop:wrap(function() client:chat "abandoned" end)
-      while #box:ledger().presented == 0 do loop:step(0.01) end
-      loop:close()
-    end
-    collectgarbage()
-    collectgarbage()
-    local answer = assert(client:chat "abandoned")
-    assert.equal(1, box:ledger().count)
-    assert.equal(1, #box:ledger().presented)
-    assert.equal("string", type(answer.text))
-  end)
+  for _, how in ipairs { "closed", "dropped" } do
+    it(("that is %s with a call under way keeps the purchase: an equal call has its answer"):format(how), function()
+      box:fault("handler_slow", { seconds = 0.2, times = 1 })
+      do
+        local loop = cqueues.new()
+        loop:wrap(function() client:chat "abandoned" end)
+        while #box:ledger().presented == 0 do loop:step(0.01) end
+        if how == "closed" then loop:close() end
+      end
+      if how == "dropped" then
+        collectgarbage()
+        collectgarbage()
+      else
+        collectgarbage "stop"   -- a closed loop need not wait for that
+      end
+      local answer = assert(client:chat "abandoned")
+      collectgarbage "restart"
+      assert.equal(1, box:ledger().count)
+      assert.equal(1, #box:ledger().presented)
+      assert.equal("string", type(answer.text))
+    end)
+  end
 
   if kill then
     it("whose coroutine is killed in a call keeps the purchase, and goes on", function()

@@ -101,7 +101,7 @@ static spraay_transfer *start(spraay_engine *e, uint16_t port, int64_t total_ms,
 static size_t step(spraay_engine *e, int64_t ms)
 {
     size_t n = 0;
-    if (spraay_engine_step(e, ms, &n) != SPRAAY_OK) check(false, "step works");
+    if (spraay_engine_step(e, ms, SIZE_MAX, &n) != SPRAAY_OK) check(false, "step works");
     return n;
 }
 
@@ -150,7 +150,7 @@ static void step_inside(void *ud, spraay_transfer *t)
 {
     struct note *note = ud;
     count_call(ud, t);
-    note->step_err = spraay_engine_step(note->e, 0, NULL);
+    note->step_err = spraay_engine_step(note->e, 0, SIZE_MAX, NULL);
 }
 
 static spraay_failure failure(spraay_transfer *t)
@@ -348,7 +348,7 @@ static void ending(uint16_t mute)
     spraay_engine_close(e);
     check(a.called == 0 && failure(t) == SPRAAY_FAIL_CANCELLED && !timer.armed,
           "closing cancels transfers without a word, and disarms timers");
-    check(spraay_engine_step(e, 0, NULL) == SPRAAY_STATE && spraay_engine_fd(e) == -1,
+    check(spraay_engine_step(e, 0, SIZE_MAX, NULL) == SPRAAY_STATE && spraay_engine_fd(e) == -1,
           "a closed engine refuses to step");
     spraay_engine_free(e);
     check(strcmp(spraay_transfer_response(t)->sentence, "the transfer was cancelled") == 0,
@@ -362,7 +362,7 @@ static int in_child(spraay_engine *e, spraay_transfer *t, const spraay_request *
 {
     spraay_transfer *more = NULL;
 
-    if (spraay_engine_step(e, 0, NULL) != SPRAAY_STATE) return 1;
+    if (spraay_engine_step(e, 0, SIZE_MAX, NULL) != SPRAAY_STATE) return 1;
     if (spraay_engine_start(e, r, &more) != SPRAAY_STATE || more != NULL) return 2;
     spraay_transfer_free(t);
     spraay_engine_free(e);

@@ -521,6 +521,19 @@ describe("the engine", function()
       assert.is_nil(engine:timeout())
     end)
 
+    it("for nothing while it has more to hand over than it was asked for", function()
+      local left = 3
+      for _ = 1, left do start "http://127.0.0.1:1/" end   -- refused, all of them at the first step
+      while left > 0 do
+        assert.equal(1, engine:step(1000, 1))
+        left = left - 1
+        assert.equal(left, engine:pending())
+        if left > 0 then assert.equal(0, engine:timeout()) end
+      end
+      assert.equal(0, engine:step(0, 1))
+      assert.has_error(function() engine:step(0, 0) end)
+    end)
+
     it("no longer than until it is woken", function()
       engine:wake()
       assert.equal(0, engine:step(60000))

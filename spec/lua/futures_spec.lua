@@ -92,6 +92,30 @@ describe("compute futures", function()
     for i = 2, 3 do assert.is_true(world.executed[i] - world.executed[i - 1] >= 1.5) end
   end)
 
+  -- The turn was a flag that only its holder took down.
+  local kill = rawget(coroutine, "close")   -- from Lua 5.4 on
+  if kill then
+    it("are not held up for ever by one whose coroutine was killed, and its purchase is free too", function()
+      local spraay, _, client = ledger()
+      local account = client.futures:account(ID)
+      local texts = {}
+      spraay.run(function()
+        local victim
+        local killed = spraay.spawn(function()
+          victim = coroutine.running()
+          account:chat "killed"
+        end)
+        spraay.sleep(0.01)
+        spraay.spawn(function() texts.waiting = assert(account:chat "waits already").text end)
+        spraay.sleep(0.01)
+        assert(kill(victim))
+        texts.late = assert(account:chat "comes later").text
+        assert.equal("yes", select(3, killed:wait()).paid)
+      end)
+      assert.same({ waiting = "hi", late = "hi" }, texts)
+    end)
+  end
+
   it("are refused when fee and list price together exceed what the caller allows", function()
     local _, world, client = ledger()
     local account = client.futures:account(ID)

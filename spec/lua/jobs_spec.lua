@@ -119,6 +119,25 @@ describe("a job", function()
     assert.equal(0, world.lose)
   end)
 
+  -- It was thrown through job:wait, and what the looks had cost went unmentioned.
+  it("outlives an on_progress that throws, and so does what its looks have cost", function()
+    local _, world, client = working(60)
+    local job = assert(client:video "a boat")
+    local thrown = { "mine" }
+    local value, message, err = job:wait { on_progress = function() error(thrown) end }
+    assert.is_nil(value)
+    assert.equal("thrown", err.code)
+    assert.equal(thrown, err.thrown)
+    assert.equal("yes", err.paid)
+    assert.equal("0.001000", err.amount)
+    assert.equal(job, err.job)
+    assert.truthy(message:find("on_progress failed", 1, true), message)
+    assert.truthy(message:find("job:wait again", 1, true), message)
+    assert(job:wait())
+    assert.truthy(select(2, job:wait { on_progress = function() error "x" end }) == nil)   -- it is done
+    assert.is_true(#world.settled >= 3)
+  end)
+
   it("says what the looks before have cost when a wait ends in an error", function()
     local _, world, client = working(600)
     local job = assert(client:video "a boat")

@@ -221,6 +221,23 @@ describe("spraay.all and spraay.map", function()
     assert.is_nil(errors[1])
   end)
 
+  -- The error said that nothing was paid.
+  it("say what an item had paid that then threw, and what the others had not", function()
+    local spraay, _, client = chatting()
+    local _, failures = spraay.map({ "a", "b", "c" }, { limit = 1 }, function(text)
+      if text ~= "b" then assert(client:chat(text)) end
+      error("boom " .. text, 0)
+    end)
+    assert.same({ "yes", "no", "yes" }, { failures[1].paid, failures[2].paid, failures[3].paid })
+    assert.equal("0.030000", failures[1].amount)
+    assert.equal("0.030000", failures[3].amount)
+    local err = select(3, spraay.within(5, function()
+      spraay.map({ "d", "e" }, { limit = 1 }, function(text) client:chat(text) end)
+      spraay.sleep(60)
+    end))
+    assert.equal("0.060000", err.amount)
+  end)
+
   it("keep to the limit, and to the order of the list", function()
     local spraay = fake.new()
     local now, most = 0, 0

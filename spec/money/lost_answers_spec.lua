@@ -55,7 +55,7 @@ local function chat() return client:chat("question " .. n) end
 local AFTER = {
   { "settle_then_402" }, { "settle_then_402_bare" }, { "settle_then_402_changed" }, { "settle_then_429" },
   { "settle_then_500" }, { "settle_then_502" }, { "settle_then_503" }, { "settle_then_504" },
-  { "settle_then_close" }, { "settle_then_html" }, { "settle_then_oversize_body" },
+  { "settle_then_close" }, { "settle_then_html" },
   { "settle_then_oversize_headers" }, { "settle_then_pending" }, { "settle_then_redirect" },
   { "settle_then_reset" }, { "settle_then_truncate" }, { "settle_then_truncate_headers" },
   { "settle_then_unclear" }, { "settle_then_timeout", slow = true }, { "settle_then_drip", slow = true },

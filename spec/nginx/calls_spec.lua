@@ -10,6 +10,13 @@ local box, server
 
 local HTTP = [[
   lua_shared_dict notes 1m;
+  upstream balanced {
+    server 0.0.0.1;
+    balancer_by_lua_block {
+      note("balancer", client:chat "in balancer")
+      assert(require "ngx.balancer".set_current_peer("127.0.0.1", ngx.var.server_port))
+    }
+  }
   init_by_lua_block {
     spraay = require "spraay"
     client = assert(spraay.open { wallet = spraay.wallet.env(), log = true, rate = false, per_day = "100" })
@@ -29,6 +36,10 @@ local HTTP = [[
 ]]
 
 local LOCATIONS = [[
+  server_rewrite_by_lua_block {
+    if ngx.var.uri == "/server_rewrite" then ngx.ctx.answer = { client:chat(ngx.var.arg_q) } end
+  }
+  location /server_rewrite { content_by_lua_block { say(unpack(ngx.ctx.answer)) } }
   location /notes { content_by_lua_block { ngx.print(ngx.shared.notes:get(ngx.var.arg_name) or "") } }
   location /content { content_by_lua_block { say(client:chat(ngx.var.arg_q)) } }
   location /rewrite {
@@ -122,6 +133,7 @@ local LOCATIONS = [[
     set_by_lua_block $x { note("set", client:chat "in set") return "x" }
     return 200 $x;
   }
+  location /balancer { proxy_pass http://balanced/ping; }
   location /sort {
     content_by_lua_block {
       local function within()
@@ -169,7 +181,7 @@ teardown(function()
 end)
 
 describe("a call inside nginx", function()
-  for _, phase in ipairs { "rewrite", "access", "content", "timer" } do
+  for _, phase in ipairs { "server_rewrite", "rewrite", "access", "content", "timer" } do
     it("is paid and answered in the phase " .. phase, function()
       local before = box:ledger().count
       local answer = assert(server:get(("/%s?q=%s"):format(phase, phase)))
@@ -246,14 +258,14 @@ describe("where nginx lets nothing wait", function()
     return cjson.encode(server:get("/notes?name=" .. name).body)
   end
 
-  for _, phase in ipairs { "header_filter", "body_filter", "log", "set" } do
+  for _, phase in ipairs { "header_filter", "body_filter", "log", "set", "balancer" } do
     it("a call in " .. phase .. " fails at once and names the way out", function()
       local before = box:ledger().requests
       server:get("/" .. phase)
       local text = note(phase)
       assert.truthy(text:find("nil|nothing can wait in " .. phase .. "_by_lua*", 1, true), text)
       assert.truthy(text:find("|phase|", 1, true), text)
-      assert.truthy(text:find("ngx.timer.at(0", 1, true), text)
+      assert.truthy(text:find("rewrite, access or content, or hand it on: ngx.timer.at(0", 1, true), text)
       assert.equal(before, box:ledger().requests)
     end)
   end

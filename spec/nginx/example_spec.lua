@@ -93,4 +93,35 @@ describe("examples/openresty", function()
     assert.equal(400, ask("alice-key", "").status)
     assert.equal(0, box:ledger().requests)
   end)
+
+  describe("is started with one command, which", function()
+    -- Its folder, copied and listening to that port; what it says, and how it ends.
+    local function run(port, environment)
+      local command = ([[mkdir -p $DIR/examples && cp -r $HERE $DIR/examples/ && cd $DIR/examples/openresty &&
+        sed -i 's/listen 127.0.0.1:8080/listen 127.0.0.1:$PORT/' nginx.conf && env $ENV ./start 2>&1
+        echo "status $?"]])
+        :gsub("%$(%u+)", { DIR = state, HERE = HERE, PORT = port, ENV = environment or "" })
+      local stream = assert(io.popen(command))
+      local text = stream:read "*a"
+      stream:close()
+      return text:match "^(.*)status (%d+)%s*$"
+    end
+
+    it("says so when its port is taken", function()
+      local text, status = run(box.url:match "%d+$")
+      assert.equal("1", status)
+      assert.truthy(text:find("^127%.0%.0%.1:%d+ is taken: .*`listen` in .*nginx.conf\n$"), text)
+    end)
+
+    it("says so when there is no nginx", function()
+      local path = state .. "/bin"
+      assert(os.execute("mkdir " .. path))
+      for _, tool in ipairs { "sh", "sed", "cat", "grep", "dirname" } do
+        assert(os.execute(("ln -s $(command -v %s) %s"):format(tool, path)))
+      end
+      local text, status = run(1, ("PATH=%s SPRAAY_BUILT=yes SPRAAY_PRIVATE_KEY=%s"):format(path, box.key))
+      assert.equal("1", status)
+      assert.equal("nginx is not installed, or not in PATH\n", text)
+    end)
+  end)
 end)

@@ -23,6 +23,22 @@ local HTTP = [[
     transport = cosocket.new {}
     client = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, ledger = false, transport = transport,
       timeout = { total = 5 } })
+    -- As lua-resty-http answers: a map of headers, with lists of values; nil and a message when it breaks.
+    resty = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, ledger = false, timeout = { total = 1 },
+      transport = function(request)
+        local pays = request.headers["PAYMENT-SIGNATURE"] ~= nil
+        if ngx.ctx.breaks == "before" then return nil, "connection refused" end
+        local response, why = transport(request)
+        if ngx.ctx.breaks == "after" and pays then return nil, "timeout" end
+        if ngx.ctx.breaks == "raises" and pays then error "thrown by the transport" end
+        if not response then return nil, why end
+        local headers = {}
+        for _, line in ipairs(response.headers) do
+          local name, value = unpack(line)
+          headers[name] = headers[name] and { headers[name], value } or value
+        end
+        return { status = response.status, headers = headers, body = response.body, reason = "OK" }
+      end })
     function say(value, message, err)
       ngx.header["Content-Type"] = "application/json"
       ngx.print(require "cjson".encode { text = value and value.text, status = value and value.status,
@@ -34,6 +50,12 @@ local HTTP = [[
 
 local LOCATIONS = [[
   location /chat { content_by_lua_block { say(client:chat(ngx.var.arg_q)) } }
+  location /resty {
+    content_by_lua_block {
+      ngx.ctx.breaks = ngx.var.arg_breaks
+      say(resty:chat(ngx.var.arg_q))
+    }
+  }
   location /image {
     content_by_lua_block {
       local answer, message, err = client:image { prompt = ngx.var.arg_q, width = 64, height = 64 }
@@ -80,6 +102,36 @@ local function fetch(url, more)
   url = url:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end)
   return assert(server:get("/fetch?url=" .. url .. (more or ""))).json
 end
+
+describe("a transport in the shape of lua-resty-http", function()
+  it("carries both legs of a paid call", function()
+    local before = box:ledger().count
+    local answer = server:get "/resty?q=shape"
+    assert.equal("settled", (answer.json.payment or {}).status, answer.body)
+    assert.equal(before + 1, box:ledger().count)
+  end)
+
+  it("that reaches nobody costs nothing", function()
+    local before = #box:ledger().presented
+    local answer = server:get("/resty?q=nobody&breaks=before").json
+    assert.equal("no", answer.paid)
+    assert.truthy(answer.message:find("connection refused", 1, true), answer.message)
+    assert.equal(before, #box:ledger().presented)
+  end)
+
+  for _, breaks in ipairs { "after", "raises" } do
+    it("that loses a paid answer may have cost something, and once at most: " .. breaks, function()
+      local before = box:ledger().count
+      local question = "/resty?q=lost_" .. breaks
+      local answer = server:get(question .. "&breaks=" .. breaks).json
+      assert.equal("maybe", answer.paid, answer.message)
+      assert.equal(before + 1, box:ledger().count)
+      answer = server:get(question).json   -- goes on with that purchase
+      assert.truthy(answer.payment or answer.paid == "yes", answer.message)
+      assert.equal(before + 1, box:ledger().count)
+    end)
+  end
+end)
 
 describe("the cosocket transport", function()
   it("carries both legs of a paid call", function()

@@ -14,9 +14,16 @@ end
 local box, server, folder
 
 local HTTP = [[
+  lua_shared_dict notes 1m;
   init_by_lua_block {
     spraay = require "spraay"
     client = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, per_day = "0.30" })
+    team = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, per_day = "100", scope = "team",
+      budget = "0.15" })
+    others = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, per_day = "100", scope = "others",
+      budget = "0.06" })
+    carried = assert(spraay.open { wallet = spraay.wallet.env(), rate = false, per_day = "100",
+      transport = require "spraay.transports.cosocket".new() })
     function say(answer, message, err)
       ngx.header["X-Worker"] = ngx.worker.pid()
       ngx.header["Content-Type"] = "application/json"
@@ -27,10 +34,28 @@ local HTTP = [[
 ]]
 
 local LOCATIONS = [[
-  location /chat { content_by_lua_block { say(client:chat(ngx.var.arg_q)) } }
+  location /chat {
+    content_by_lua_block {
+      ngx.shared.notes:set("asked", ngx.worker.pid())
+      say(client:chat(ngx.var.arg_q))
+    }
+  }
+  location /asked { content_by_lua_block { ngx.print(ngx.shared.notes:get "asked") } }   # the worker that was last
+  location /team { content_by_lua_block { say(team:chat(ngx.var.arg_q)) } }
+  location /others { content_by_lua_block { say(others:chat(ngx.var.arg_q)) } }
+  location /kill {   # a light thread is killed in its call once /now was asked for, and the same is asked again
+    content_by_lua_block {
+      local question, asked = ngx.var.arg_q, _G[ngx.var.arg_of]
+      local thread = ngx.thread.spawn(function() return asked:chat(question) end)
+      while not ngx.shared.notes:get "kill" do ngx.sleep(0.001) end
+      assert(ngx.thread.kill(thread))
+      say(asked:chat(question))
+    }
+  }
+  location /now { content_by_lua_block { ngx.shared.notes:set("kill", true) } }
   location /gone {   # the reader goes away, and nobody waits for the answer any more
     lua_check_client_abort on;
-    content_by_lua_block { say(client:chat(ngx.var.arg_q)) }
+    content_by_lua_block { say(_G[ngx.var.arg_of]:chat(ngx.var.arg_q)) }
   }
 ]]
 
@@ -73,27 +98,56 @@ local function any_alive(pids)
   return false
 end
 
+-- How many different authorizations the gateway has seen.
+local function signed()
+  local nonces, n = {}, 0
+  for _, row in ipairs(box:ledger().presented) do
+    n = n + (nonces[row.nonce] and 0 or 1)
+    nonces[row.nonce] = true
+  end
+  return n
+end
+
+-- How many of these requests were paid for and how many were refused by a budget, each in at least two workers.
+local function tally(paths)
+  local workers, settled, refused = {}, 0, 0
+  for i, answer in ipairs(server:get_all(paths)) do
+    assert.is_table(answer, "no answer to " .. paths[i])
+    workers[answer.headers["x-worker"]] = true
+    if answer.json.payment then
+      assert.equal("settled", answer.json.payment.status)
+      settled = settled + 1
+    else
+      assert.equal("budget", answer.json.kind, answer.body)
+      assert.equal("no", answer.json.paid)
+      refused = refused + 1
+    end
+  end
+  assert.truthy(next(workers, next(workers)), "one worker answered everything")
+  return settled, refused
+end
+
 describe("the workers of nginx", function()
-  it("keep one budget together, to the last cent, however many ask at once", function()
+  it("keep one per_day together, to the last cent, however many ask at once", function()
     start(4)
     assert.equal("settled", server:get("/chat?q=first").json.payment.status)   -- there is a ledger
-    local paths, workers, settled, refused = {}, {}, 0, 0
+    local paths = {}
     for i = 1, 32 do paths[i] = "/chat?q=question" .. i end
-    for _, answer in ipairs(server:get_all(paths)) do
-      workers[answer.headers["x-worker"]] = true
-      if answer.json.payment then
-        assert.equal("settled", answer.json.payment.status)
-        settled = settled + 1
-      else
-        assert.equal("budget", answer.json.kind, answer.body)
-        assert.equal("no", answer.json.paid)
-        refused = refused + 1
-      end
-    end
-    assert.equal(9, settled)
-    assert.equal(23, refused)
+    assert.same({ 9, 23 }, { tally(paths) })
     assert.equal("0.300000", box:ledger().total_usdc)
-    assert.truthy(next(workers, next(workers)), "one worker answered everything")
+  end)
+
+  it("keep one budget for each scope, to the last cent, also when they are started anew", function()
+    start(4)
+    assert.equal("settled", server:get("/team?q=first").json.payment.status)
+    local paths = {}
+    for i = 1, 32 do paths[i] = (i % 2 == 0 and "/team?q=" or "/others?q=") .. i end
+    assert.same({ 4 + 2, 26 }, { tally(paths) })
+    assert.equal("0.210000", box:ledger().total_usdc)
+    server:stop()
+    start(4)
+    assert.equal("budget", server:get("/team?q=later").json.kind)
+    assert.equal(7, box:ledger().count)
   end)
 
   it("answer what is in flight when the configuration is read anew, and then leave", function()
@@ -127,7 +181,7 @@ describe("the workers of nginx", function()
   it("finish a payment whose reader went away, and hand the answer to whoever asks again", function()
     start(1)
     box:fault("handler_slow", { times = 1, seconds = 0.3 })
-    assert.is_nil((server:get("/gone?q=left", { seconds = 0.2 })))
+    assert.is_nil((server:get("/gone?q=left&of=client", { seconds = 0.2 })))
     assert(eventually(function() return box:ledger().count == 1 end), "the payment was dropped")
     local answer = server:get "/chat?q=left"
     assert.truthy(answer.json.payment, answer.body)   -- "restored", or "settled" when it was still on its way
@@ -135,20 +189,55 @@ describe("the workers of nginx", function()
     assert.equal(1, box:ledger().count)
   end)
 
-  it("that are killed with a payment on its way leave it to the next one, which does not pay again", function()
+  it("go on with a payment that a transport carried when its reader went away", function()
     start(1)
-    local worker = server:workers()[1]
     box:fault("handler_slow", { times = 1, seconds = 0.3 })
-    local answers = server:get_all({ "/chat?q=killed" }, nil, function()
-      assert(eventually(function() return #box:ledger().presented == 1 end), "no payment arrived")
-      os.execute("kill -9 " .. worker)
-    end)
-    assert.is_false(answers[1])
-    assert(eventually(function() return server:workers()[1] ~= worker and #server:workers() == 1 end))
-    assert(eventually(function() return box:ledger().count == 1 end), "the payment never settled")
-    local answer = server:get "/chat?q=killed"
-    -- This gateway gives an answer once, so it may be lost; what was paid for it is told.
+    assert.is_nil((server:get("/gone?q=left&of=carried", { seconds = 0.2 })))
+    local answer = server:get "/gone?q=left&of=carried"
     assert.truthy(answer.json.payment or answer.json.paid == "yes", answer.body)
+    assert.equal(1, signed())
     assert.equal(1, box:ledger().count)
   end)
+
+  for _, of in ipairs { "client", "carried" } do
+    for sent = 0, 1 do
+      it(("let go of a call whose light thread was killed, and an equal one goes on with it: %s, %d payments presented")
+        :format(of, sent), function()
+        start(1)
+        box:fault("handler_slow", { times = 1, seconds = 0.3 })
+        local answers = server:get_all({ "/kill?q=killed&of=" .. of }, nil, function()
+          assert(eventually(function() return #box:ledger().presented >= sent end), "no payment arrived")
+          server:get "/now"
+        end)
+        local body = answers[1].body
+        assert.equal(1, signed())
+        -- What a killed thread was reading itself is lost with it, and this gateway gives an answer once.
+        assert.truthy(answers[1].json.payment or (of == "carried" and answers[1].json.paid == "yes"), body)
+        assert.equal(1, box:ledger().count)
+        assert.falsy(server:log():find "%[error%]", server:log())
+      end)
+    end
+  end
+
+  for _, n in ipairs { 1, 4 } do
+    it(("that are killed with a payment on its way leave it to the next one, which does not pay again: %d of them")
+      :format(n), function()
+      start(n)
+      local killed
+      box:fault("handler_slow", { times = 1, seconds = 0.3 })
+      local answers = server:get_all({ "/chat?q=killed" }, nil, function()
+        assert(eventually(function() return #box:ledger().presented == 1 end), "no payment arrived")
+        killed = server:get("/asked").body
+        os.execute("kill -9 " .. killed)
+      end)
+      assert.is_false(answers[1])
+      assert(eventually(function() return #server:workers() == n and not any_alive { killed } end))
+      assert(eventually(function() return box:ledger().count == 1 end), "the payment never settled")
+      local answer = server:get "/chat?q=killed"
+      -- This gateway gives an answer once, so it may be lost; what was paid for it is told.
+      assert.truthy(answer.json.payment or answer.json.paid == "yes", answer.body)
+      assert.not_equal(killed, answer.headers["x-worker"])
+      assert.equal(1, box:ledger().count)
+    end)
+  end
 end)

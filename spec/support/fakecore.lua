@@ -35,22 +35,23 @@ end
 local Engine = {}
 Engine.__index = Engine
 
-function Engine:step(ms)
+function Engine:step(ms, most)
   local world = self.world
   if world.broken then return nil, "a system call failed", "IO" end
   world.steps = world.steps + 1
   local limit = world.now + ms / 1000
   table.sort(world.events, function(a, b) return a.at < b.at end)
-  local first = world.events[1]
+  local first, n = world.events[1], 0
   if first and first.at <= limit then
     world.now = math.max(world.now, first.at)
-    while world.events[1] and world.events[1].at <= world.now do
+    while n < (most or math.huge) and world.events[1] and world.events[1].at <= world.now do
       table.remove(world.events, 1).fn()
+      n = n + 1
     end
   else
     world.now = limit
   end
-  return 0
+  return n
 end
 
 function Engine:close() self.closed = true end

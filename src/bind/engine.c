@@ -18,13 +18,15 @@ spraay_engine *bind_check_engine(lua_State *L, int i)
     return box->e;
 }
 
-/* engine:step(ms): how many transfers finished. Without ms it waits until something happens. */
+/* engine:step(ms, most): how many transfers finished, of which no more than 'most' are told of. Without ms it
+ * waits until something happens. */
 static int engine_step(lua_State *L)
 {
     spraay_engine *e = bind_check_engine(L, 1);
     int64_t ms = lua_isnoneornil(L, 2) ? -1 : bind_check_int(L, 2, 0, TIME_MAX);
+    int64_t most = lua_isnoneornil(L, 3) ? INT32_MAX : bind_check_int(L, 3, 1, INT32_MAX);
     size_t n = 0;
-    spraay_err err = spraay_engine_step(e, ms, &n);
+    spraay_err err = spraay_engine_step(e, ms, (size_t)most, &n);
 
     if (err != SPRAAY_OK) return bind_fail(L, err);
     spr_pushint64(L, (int64_t)n);

@@ -376,9 +376,11 @@ spraay_slice spraay_call_heard(const spraay_call *c, size_t from)
 
 void spraay_call_enough(spraay_call *c)
 {
-    if (spraay_call_state(c) != SPRAAY_CALL_STREAM) return;
-    c->flight->enough = true;
-    spraay_flight_cut(c->flight);
+    spraay_call_state_t state = spraay_call_state(c);
+
+    if (state == SPRAAY_CALL_DONE) return;
+    c->flight->enough = true; /* also of what is being written down already */
+    if (state == SPRAAY_CALL_STREAM) spraay_flight_cut(c->flight);
 }
 
 static void result_of_purchase(const spraay_flight *f, spraay_call_result *out)

@@ -280,16 +280,21 @@ static void set_policy(spraay_client *c)
     p->origin = c->gateway;
 }
 
-/* Whose budget: a named run's, whichever process it lives in; else this client's alone. */
+/* Whose budget: a named run's, or a named scope's, whichever processes it lives in; else this client's alone. */
 static spraay_err set_scope(spraay_client *c, const spraay_client *previous)
 {
-    if (c->run == NULL && previous != NULL && previous->run == NULL) {
+    static const char label[] = "spraay scope"; /* a run of the same name has another budget */
+    spraay_err err = SPRAAY_OK;
+
+    if (c->run != NULL)
+        spraay_sha256(c->budget_scope, c->run, strlen(c->run));
+    else if (c->scope != NULL)
+        spraay_hmac_sha256(c->budget_scope, label, sizeof label - 1, c->scope, strlen(c->scope));
+    else if (previous != NULL && previous->run == NULL && previous->scope == NULL)
         memcpy(c->budget_scope, previous->budget_scope, sizeof c->budget_scope);
-        return SPRAAY_OK;
-    }
-    if (c->run == NULL) return spraay_random(c->budget_scope, sizeof c->budget_scope);
-    spraay_sha256(c->budget_scope, c->run, strlen(c->run));
-    return SPRAAY_OK;
+    else
+        err = spraay_random(c->budget_scope, sizeof c->budget_scope);
+    return err;
 }
 
 /* A signer outside without a marking secret gets one that lies beside the ledger. Where none can be had, its

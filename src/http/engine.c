@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -183,7 +184,7 @@ void spraay_engine_answer_begun(spraay_transfer *t)
 static struct shard *shard_with_room(spraay_engine *e)
 {
     for (size_t i = 0; i < SPRAAY_ENGINE_SHARDS; i++)
-        if (e->shard[i].active < SPRAAY_ENGINE_SHARD) return &e->shard[i];
+        if (e->shard[i].active < e->shard[i].places) return &e->shard[i];
     return NULL;
 }
 
@@ -369,13 +370,14 @@ static void call_watchers(spraay_engine *e)
     }
 }
 
-/* Call back for what is finished now. What finishes from within a callback waits for the next
- * step, so a callback that starts what fails at once cannot hold the step forever. */
-static size_t deliver(spraay_engine *e)
+/* Call back for what is finished now, at most so often. What finishes from within a callback waits for
+ * the next step, so a callback that starts what fails at once cannot hold the step forever. */
+static size_t deliver(spraay_engine *e, size_t most)
 {
     size_t n_done = 0;
+    size_t finished = e->list[TRANSFER_FINISHED].n;
 
-    for (size_t n = e->list[TRANSFER_FINISHED].n; n > 0; n--) {
+    for (size_t n = finished < most ? finished : most; n > 0; n--) {
         spraay_transfer *t = e->list[TRANSFER_FINISHED].first;
         if (t == NULL) break; /* a callback cancelled or freed others? */
         move(t, TRANSFER_DONE);
@@ -385,7 +387,7 @@ static size_t deliver(spraay_engine *e)
     return n_done;
 }
 
-spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t *n_done)
+spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t most, size_t *n_done)
 {
     struct epoll_event ev[EVENTS];
     int n;
@@ -403,7 +405,7 @@ spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t *n_do
     act_on_network(e, ev, n);
     call_watchers(e);
     fire_timers(e);
-    size_t done = deliver(e);
+    size_t done = deliver(e, most);
     e->stepping = false;
     settle(e); /* timers and callbacks may have freed places, or started what failed at once */
     if (n_done != NULL) *n_done = done;
@@ -424,8 +426,21 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+/* Transfers of one shard: a connection being made takes two descriptors at worst, and a quarter of what the process
+ * may have is left to others. */
+static size_t shard_places(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return SPRAAY_ENGINE_SHARD;
+    files.rlim_cur = files.rlim_cur / (8 * SPRAAY_ENGINE_SHARDS) * 3;
+    if (files.rlim_cur == 0) return 1;
+    return files.rlim_cur < SPRAAY_ENGINE_SHARD ? (size_t)files.rlim_cur : SPRAAY_ENGINE_SHARD;
+}
+
 spraay_err spraay_engine_new(spraay_engine **out)
 {
+    size_t places = shard_places();
     spraay_engine *e;
 
     (void)pthread_once(&once, global_init);
@@ -435,7 +450,7 @@ spraay_err spraay_engine_new(spraay_engine **out)
     e->pid = getpid();
     e->timer_set_ms = SPRAAY_NEVER;
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (uint32_t i = 0; i < SPRAAY_ENGINE_SHARDS; i++) spraay_shard_init(&e->shard[i], e->epoll, i);
+    for (uint32_t i = 0; i < SPRAAY_ENGINE_SHARDS; i++) spraay_shard_init(&e->shard[i], e->epoll, i, places);
     e->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     e->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (e->epoll < 0 || e->timerfd < 0 || e->eventfd < 0 || !watch(e, e->timerfd) || !watch(e, e->eventfd)) {

@@ -11,7 +11,8 @@
  * Limits: SPRAAY_ENGINE_ACTIVE transfers are on the network at once, the rest wait in line in the
  * order they were started. A connection being made takes two descriptors at worst, and at most
  * SPRAAY_ENGINE_ACTIVE connections are kept, busy ones included: 512 descriptors and a handful
- * more, inside the usual soft limit of 1024. Transfers are spread over several multi handles of
+ * more, inside the usual soft limit of 1024. Where the limit is lower when the engine is made, fewer are
+ * on the network at once and more wait. Transfers are spread over several multi handles of
  * SPRAAY_ENGINE_SHARD each, because libcurl walks all connections of a handle for every request.
  *
  * An engine belongs to the process that made it: after fork(), the child gets SPRAAY_STATE from
@@ -87,13 +88,16 @@ size_t spraay_engine_pending(const spraay_engine *e);
 
 /* Wait up to timeout_ms (0: do not wait; negative: until something happens, or not at all when
  * nothing is pending and no timer is armed), then do what can be done without waiting. A signal
- * or a wake ends the wait early.
+ * or a wake ends the wait early. on_done is called at most 'most' times: a host that serves others
+ * too takes them one by one, for what follows an answer may take a while. The next step goes on
+ * with those that are left, without waiting; spraay_engine_timeout_ms is 0 meanwhile.
  *
  * Out: *n_done   transfers that finished and had their on_done called. May be NULL.
  * Returns SPRAAY_OK, or
  *   SPRAAY_STATE  closed; another process than the one that made it; or called from a callback
  *   SPRAAY_IO     the wait itself failed */
-SPRAAY_MUST_USE spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t *n_done);
+SPRAAY_MUST_USE spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t most,
+                                              size_t *n_done);
 
 /* End a wait in step, or make the next one not wait. Safe from any thread. */
 void spraay_engine_wake(spraay_engine *e);

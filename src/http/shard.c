@@ -52,9 +52,9 @@ static int on_timer(CURLM *multi, long timeout_ms, void *ud)
 
 /* ---- life ---- */
 
-void spraay_shard_init(struct shard *s, int epoll, uint32_t index)
+void spraay_shard_init(struct shard *s, int epoll, uint32_t index, size_t places)
 {
-    *s = (struct shard){ .epoll = epoll, .index = index, .due_ms = SPRAAY_NEVER };
+    *s = (struct shard){ .epoll = epoll, .index = index, .due_ms = SPRAAY_NEVER, .places = places };
 }
 
 static bool open_multi(struct shard *s)
@@ -69,8 +69,8 @@ static bool open_multi(struct shard *s)
     bad |= curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK;
     bad |= curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s) != CURLM_OK;
     /* Kept connections and all connections. At the second limit libcurl closes an idle one. */
-    bad |= curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SPRAAY_ENGINE_SHARD) != CURLM_OK;
-    bad |= curl_multi_setopt(s->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)SPRAAY_ENGINE_SHARD) != CURLM_OK;
+    bad |= curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)s->places) != CURLM_OK;
+    bad |= curl_multi_setopt(s->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)s->places) != CURLM_OK;
     if (bad) spraay_shard_close(s);
     return !bad;
 }

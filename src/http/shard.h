@@ -2,7 +2,7 @@
 /* One multi handle of libcurl: its sockets hang in the engine's epoll set, its clock is a number.
  *
  * libcurl walks all connections of a handle for every request, so the engine has several of these
- * and gives each at most SPRAAY_ENGINE_SHARD transfers. */
+ * and gives each at most SPRAAY_ENGINE_SHARD transfers, fewer where descriptors are few. */
 
 #ifndef SPRAAY_HTTP_SHARD_H
 #define SPRAAY_HTTP_SHARD_H
@@ -17,6 +17,7 @@ struct shard {
     uint32_t index;
     int64_t due_ms; /* when libcurl wants to be called without an event, or SPRAAY_NEVER */
     size_t active;  /* transfers it carries */
+    size_t places;  /* at most so many, and as many connections */
 };
 
 /* What an epoll event's data says. */
@@ -24,7 +25,7 @@ struct shard {
 #define SPRAAY_EVENT_SHARD(u64) ((uint32_t)((u64) >> 32))
 #define SPRAAY_EVENT_FD(u64)    ((int)(uint32_t)(u64))
 
-void spraay_shard_init(struct shard *s, int epoll, uint32_t index);
+void spraay_shard_init(struct shard *s, int epoll, uint32_t index, size_t places);
 
 /* Close all connections. No transfer may be left. The next add opens it anew. */
 void spraay_shard_close(struct shard *s);

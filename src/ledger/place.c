@@ -161,6 +161,23 @@ spraay_err spraay_place_make(const spraay_place *p, char why[SPRAAY_PLACE_WHY])
     return err;
 }
 
+bool spraay_place_spilled(const spraay_place *p, const char *file)
+{
+    size_t n = strlen(p->spill);
+
+    return strncmp(file, p->spill, n) == 0 && file[n] == '/' && file[n + 1] != '.' &&
+           strchr(file + n + 1, '/') == NULL;
+}
+
+spraay_err spraay_place_sync(const char *file)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0) (void)close(fd);
+    return ok ? SPRAAY_OK : SPRAAY_IO;
+}
+
 int spraay_place_guard(const spraay_place *p, bool exclusive)
 {
     int fd = open(p->swap, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -27,6 +27,11 @@ void spraay_place_wipe(spraay_place *p);
  * which locks do not hold. */
 SPRAAY_MUST_USE spraay_err spraay_place_make(const spraay_place *p, char why[SPRAAY_PLACE_WHY]);
 
+/* Is it a file in 'spill'? Nothing else that a record names is ever opened or removed. */
+bool spraay_place_spilled(const spraay_place *p, const char *file);
+/* It reaches the disk before what names it does. SPRAAY_IO. */
+SPRAAY_MUST_USE spraay_err spraay_place_sync(const char *file);
+
 /* While one is held, no file takes the name of the ledger; while an 'exclusive' one is, nobody opens or closes
  * it. Waits for the others. -1 when there is no lock to be had, which unguard accepts. */
 int spraay_place_guard(const spraay_place *p, bool exclusive);

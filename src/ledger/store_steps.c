@@ -101,6 +101,15 @@ static spraay_err not_reserved(spraay_store *s)
     return SPRAAY_IO;
 }
 
+/* An answer too large for memory is on the disk before its record. */
+static spraay_err sync_answer(spraay_store *s, const char *file)
+{
+    if (file == NULL || spraay_place_sync(file) == SPRAAY_OK) return SPRAAY_OK;
+    (void)snprintf(s->sentence, sizeof s->sentence, "%.180s could not be written to the disk", file);
+    s->trouble = SPRAAY_TROUBLE_WRITE;
+    return SPRAAY_IO;
+}
+
 static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
 {
     bool repay = j->op.event == SPRAAY_EVENT_REPAY && r->p->state == SPRAAY_STATE_PAID_LOST;
@@ -115,7 +124,8 @@ static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
     if (repay) r->folded = false; /* its past is a row of its own */
     switch (r->p->state) {
     case SPRAAY_STATE_DELIVERED:
-        err = spraay_answer_write(s, r->p, &j->object->stored);
+        err = sync_answer(s, j->object->stored.file);
+        if (err == SPRAAY_OK) err = spraay_answer_write(s, r->p, &j->object->stored);
         if (err == SPRAAY_OK && strcmp(r->p->stored.payment, "settled") == 0)
             err = spraay_store_confirm_pin(s, r->p);
         break;

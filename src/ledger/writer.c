@@ -216,6 +216,18 @@ static bool apply_all(spraay_store *s, spraay_job *jobs)
     return true;
 }
 
+/* What is history keeps no file, unless it has a name. Only this event leaves the purchase to us: after any other
+ * its owner may be writing to it. */
+static void remove_taken(const spraay_store *s, const spraay_job *j)
+{
+    const char *file;
+
+    if (j->op.kind != SPRAAY_OP_EVENT || j->op.event != SPRAAY_EVENT_TAKE || j->op.err != SPRAAY_OK) return;
+    file = j->object != NULL ? j->object->stored.file : NULL;
+    if (file != NULL && j->row != NULL && !j->row->named && spraay_place_spilled(&s->place, file))
+        (void)unlink(file);
+}
+
 /* One transaction: a batch, and what joins it while it is open. With the lock, which is not held while
  * SQLite is at work. */
 static void write_batch(durable *d, spraay_job *batch)
@@ -253,6 +265,7 @@ static void write_batch(durable *d, spraay_job *batch)
     if (err == SPRAAY_OK) {
         err = spraay_store_commit(s);
         if (err != SPRAAY_OK) fail_all(kept.first, s, err);
+        for (const spraay_job *j = kept.first; j != NULL; j = j->next) remove_taken(s, j);
     }
     spraay_gate_leave();
     (void)pthread_mutex_lock(&d->lock);

@@ -6,7 +6,8 @@
 -- left, so that loop:loop() ends when it should.
 --
 -- A loop can be closed, and a coroutine killed, in the middle of a call. So nothing but the coroutine's own stack
--- holds what it waits for: with it goes the call, and an equal one finds its purchase free to go on with.
+-- holds what it waits for: with it goes the call, and an equal one finds its purchase free to go on with. That a loop
+-- was closed is noticed at the next step and by the next call, so its calls need not wait to be collected.
 local compat = require "spraay.compat"
 local engine = require "spraay.engine"
 local scheduler = require "spraay.scheduler"
@@ -15,7 +16,7 @@ local pack, unpack = compat.pack, compat.unpack
 
 local driver = { name = "cqueues" }
 
-local pumps = setmetatable({}, { __mode = "k" })   -- controller -> { bell=, guests=, moving= }
+local pumps = setmetatable({}, { __mode = "k" })   -- controller -> { bell=, guests=, moving=, of = { it, weakly } }
 
 local function cqueues()
   return package.loaded["cqueues"]
@@ -75,7 +76,8 @@ local function pump_of(controller)
     listening, scheduler.foreign = true, foreign
     scheduler.bell(ring)
   end
-  pump = { bell = require "cqueues.condition".new(), guests = 0, moving = false }
+  pump = { bell = require "cqueues.condition".new(), guests = 0, moving = false,
+    of = setmetatable({ controller }, { __mode = "v" }) }
   pumps[controller] = pump
   controller:wrap(run, controller, pump)
   return pump
@@ -92,9 +94,24 @@ function Host.park(guest)
   while guest.token do guest.condition:wait() end
 end
 
+--- Was the loop closed in which it waits?
+function Host.lost(guest)
+  local pump = guest.pump
+  if not pump.closed and pump.looked ~= scheduler.round then
+    local controller = pump.of[1]
+    pump.looked, pump.closed = scheduler.round, controller == nil or not pcall(controller.count, controller)
+  end
+  return pump.closed
+end
+
 function Host.unpark(guest)
   local pump = guest.pump
   pump.guests = pump.guests - 1   -- here: the coroutine may have been killed
+  if pump.closed then
+    local what = guest.held.what
+    if what and what.closes then what.closes:close() end
+    return
+  end
   if not pump.moving then pump.bell:signal() end   -- another loop, or a call that blocks, woke it: is that all?
   guest.condition:signal()
 end

@@ -17,10 +17,12 @@ local scheduler = require "spraay.scheduler"
 local driver = { name = "ngx" }
 
 local nginx = rawget(_G, "ngx")
-local PHASES = { rewrite = true, access = true, content = true, timer = true }
+local PHASES = { server_rewrite = true, rewrite = true, access = true, content = true, timer = true }
 
 -- Seconds between two looks at the engine: the first while things happen, growing by as much to the longest.
 local SHORT, LONG = 0.001, 0.003
+-- After so many looks that left answers for the next one, one more is taken at a look.
+local PATIENT_LOOKS = 4
 -- The same when nobody waits, and the engine only ends what it has under way.
 local UNWATCHED = 0.02
 -- The ticker sleeps no longer than this when there is nothing but moments to wait for.
@@ -76,22 +78,26 @@ local function busy()
   return e:pending() > 0 or e:timeout() ~= nil
 end
 
--- Until nobody waits and nothing is under way, or another took over.
+-- Until nobody waits and nothing is under way, or another took over. Few answers are taken at a look, and the other
+-- requests of the worker have their turn in between: what follows an answer, such as a signature, takes a while.
+-- Only while they come faster than that are more taken.
 local function tick_on(me)
-  local pause = SHORT
+  local pause, looks = SHORT, 0
   while ticking == me do
-    local finished = scheduler.step(0)
+    local finished = scheduler.step(0, 1 + math.floor(looks / PATIENT_LOOKS))
     ticked = engine.now()
+    local more = finished > 0 and engine.get():timeout() == 0
+    looks = more and looks + 1 or 0
     if moved or finished > 0 then pause = SHORT else pause = math.min(pause + SHORT, LONG) end
     moved = false
     local polled, at = scheduler.waiting()
     local under_way = busy()
     if not polled and not at and not under_way then return end
-    if not polled then
+    if not polled and not more then
       pause = under_way and UNWATCHED or REST
       if at then pause = math.max(SHORT, math.min(pause, at - ticked)) end
     end
-    bell:wait(pause)
+    if more then nginx.sleep(SHORT) else bell:wait(pause) end   -- sleep(0) would not let the others in everywhere
   end
 end
 
@@ -196,6 +202,7 @@ function host.unpark(task)
 end
 
 if driver.running() then
+  scheduler.place = function() return nginx.ctx end
   scheduler.host = function()
     return drivers.moved_by() == driver.name and driver.can_wait() and host or nil
   end

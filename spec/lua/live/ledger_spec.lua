@@ -298,6 +298,51 @@ describe("client:request with once = true", function()
   end)
 end)
 
+describe("a paid answer too large for memory", function()
+  local function spilled()
+    local pipe = assert(io.popen(("find %s.d/spill -type f"):format(path)))
+    local files = {}
+    for file in pipe:lines() do files[#files + 1] = file end
+    pipe:close()
+    return files
+  end
+
+  before_each(function()
+    open { timeout = { connect = 2, idle = 5, total = 60 } }
+    box:fault("settle_then_oversize_body", { times = 1 })
+  end)
+
+  it("is handed over, and then its file goes", function()
+    assert.truthy(assert(client:chat "large").text)
+    assert.equal(1, box:ledger().count)
+    assert.equal("taken", client:purchases()[1].state)   -- read after it was written
+    assert.equal(0, #spilled())
+  end)
+
+  it("is kept under a name, for other processes too", function()
+    local text = assert(client:chat("large", { purchase = "big" })).text
+    client:close()
+    assert.equal(1, #spilled())
+    assert.equal("restored\t" .. text .. "\n", process [[
+      local result = assert(client:chat("large", { purchase = "big" }))
+      print(result.payment.status, result.text)
+    ]])
+    assert.equal(1, box:ledger().count)
+  end)
+
+  it("is told as paid when its file was lost", function()
+    assert(client:chat("large", { purchase = "big" }))
+    assert.is_true(os.remove(spilled()[1]))
+    local result, message, err = client:chat("large", { purchase = "big" })
+    assert.is_nil(result)
+    assert.equal("ledger", err.kind)
+    assert.equal("yes", err.paid)
+    assert.equal("0.030000", err.amount)
+    assert.truthy(message:find("cannot be read", 1, true), message)
+    assert.equal(1, box:ledger().count)
+  end)
+end)
+
 describe("after a restart", function()
   it("open purchases of long ago are looked at in the background of the first paid call", function()
     open {}
