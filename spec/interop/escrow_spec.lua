@@ -87,6 +87,28 @@ describe("the escrow", function()
     world.row { client = "spraay", server = "escrow contract", network = "base", version = 2, ok = true, count = 3 }
   end)
 
+  it("pays for jobs bought through the official gate: the fee by x402, the rest drawn from it", function()
+    open()
+    local account = assert(client.futures:deposit { amount = "10.02" })
+    local before = tonumber(world.balance(payer))
+    for n, charged in ipairs { "0.028500", "0.030000" } do   -- the second job finds less than 10 and no discount
+      local job, message = account:chat { messages = "why " .. n }
+      assert(job, message)
+      assert.equal(charged, job.billing.charged)
+      assert.equal("settled", job.payment.status)
+      assert.equal("0.001000", job.payment.amount)
+      assert.truthy(job.text:match "^express %d+$")
+      assert.equal(before - n * 1000, tonumber(world.balance(payer)))
+    end
+    assert.same({ "9961500", "10020000", "58500", "0", "2", "0", "0" }, books(payer))
+    local rest = assert(account:refund())
+    assert.equal("9.961500", rest.refunded)
+    local job, _, err = account:chat { messages = "and now?" }   -- no credit left: nothing is charged at the gate
+    assert.is_nil(job)
+    assert.equal("credits", err.code)
+    assert.equal(before - 2000 + 9961500, tonumber(world.balance(payer)))
+  end)
+
   it("is filled twice by two deposits, and once by the same one named", function()
     open()
     assert(client.futures:deposit({ amount = "5" }, { purchase = "once" }))

@@ -19,6 +19,7 @@ import { PAY_TO } from "./chain.mjs";
 export const PRICES = ["0.001", "0.002", "0.005", "0.01", "0.02", "0.03", "0.05", "0.06", "0.50"];
 const TIMEOUT = 300;
 const CHAT = "/api/v1/compute/text-inference", STATUS = "/api/v1/compute/status";
+const EXECUTE = "/api/v1/compute-futures/execute";
 
 function routesV2(solana) {
   const on = (network, price, payTo = PAY_TO) =>
@@ -34,6 +35,7 @@ function routesV2(solana) {
                                 extensions: { [PAYMENT_IDENTIFIER]: declarePaymentIdentifierExtension(true) } };
   for (const path of ["/fails", "/drained"]) routes[`POST ${path}`] = { accepts: [on("eip155:8453", "0.01")] };
   routes[`POST ${CHAT}`] = { accepts: [on("eip155:8453", "0.03")] };
+  routes[`POST ${EXECUTE}`] = { accepts: [on("eip155:8453", "0.001")] };
   routes[`GET ${STATUS}/*`] = { accepts: [on("eip155:8453", "0.001")] };
   if (solana) {
     for (const [name, caip] of Object.entries(solana.networks)) {
@@ -51,8 +53,8 @@ function resourceServer(kind, facilitatorUrl, solana) {
   return server;
 }
 
-// `drain` empties the account of whoever pays next.
-export async function startServers(facilitatorUrl, solana, drain, listen, closing) {
+// `drain` empties the account of a payer; `draw` takes the price of a job from a depositor's credit in the escrow.
+export async function startServers(facilitatorUrl, solana, { drain, draw }, listen, closing) {
   const sold = { express: 0, hono: 0, legacy: 0 };
   // Enough to see that the body arrived and which request was answered.
   const handOut = (shop, method, path, body) => ({ goods: path, method, n: ++sold[shop], got: body ?? null,
@@ -63,6 +65,10 @@ export async function startServers(facilitatorUrl, solana, drain, listen, closin
   shop.use(express.json());
   shop.use(v2express.paymentMiddleware(routesV2(solana), resourceServer(v2express, facilitatorUrl, solana)));
   shop.post("/fails", (_, res) => res.status(500).json({ error: "the handler failed" }));
+  shop.post(EXECUTE, async (req, res) => {
+    const { status, answer } = await draw(req.body.depositor, handOut("express", req.method, req.path, req.body));
+    res.status(status).json(answer);
+  });
   shop.post("/drained", async (req, res) => res.json(await drain(req.body.payer)));
   shop.all("*", (req, res) => res.json(handOut("express", req.method, req.path, req.body)));
 

@@ -33,10 +33,35 @@ const chains = {};
 for (const name of ["base", "base-sepolia"]) chains[name] = await startChain(name, closing);
 const solana = await startSolana(listen);
 const facilitator = await startFacilitator(chains, solana, listen);
-const servers = await startServers(facilitator.url, solana, async (payer) => {
+
+async function drain(payer) {
   await chains.base.burn(payer);
   return { drained: payer };
-}, listen, closing);
+}
+
+// A job of list price 0.03 on a depositor's credit, as the gateway does it and in its words: look, work, draw down.
+async function draw(depositor, result) {
+  const { reader, escrow, operator, send } = chains.base;
+  const account = () => reader.readContract({ ...escrow, functionName: "getAccount", args: [depositor] });
+  const [balance, , , , , , discount] = await account();
+  const charged = 30000n * (10000n - discount) / 10000n;
+  if (balance < charged) {
+    const error = balance ? "Insufficient compute credits" : "No compute credits. Deposit USDC first.";
+    return { status: 402, answer: { error, contract: ESCROW } };
+  }
+  const receipt = await send(escrow, "drawdown", [depositor, charged], operator);
+  const left = formatUnits((await account())[0], 6);
+  return { status: 200, answer: {
+    status: "completed",
+    billing: { basePrice: "$0.0300", discount: discount ? `${discount / 100n}%` : "none",
+               charged: `$${Number(formatUnits(charged, 6)).toFixed(4)} USDC`, balanceRemaining: `$${left} USDC`,
+               drawdownTx: receipt.transactionHash, settlement: "on-chain" },
+    compute: { type: "text-inference", model: "a", modelLabel: "A", provider: "interop", result },
+    contract: { address: ESCROW }, _gateway: { version: "3.8.1" }, timestamp: new Date().toISOString(),
+  } };
+}
+
+const servers = await startServers(facilitator.url, solana, { drain, draw }, listen, closing);
 const proxy = await startProxy(servers, closing);
 
 // ---- the control door --------------------------------------------------------------------------
