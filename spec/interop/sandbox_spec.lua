@@ -351,8 +351,8 @@ describe("in version 1, the sandbox and the legacy server answer alike", functio
 
   for _, case in ipairs {
     { "a value too low", { value = "29999" } },
-    { "a value too high", { value = "30001" }, known = "the current package wants the very amount, where the legacy one and "
-      .. "the sandbox let a payer of version 1 overpay" },
+    { "a value too high", { value = "30001" }, known = "the current package wants the very amount, where the legacy "
+      .. "one and the sandbox let a payer of version 1 overpay" },
     { "another receiver", { to = "0x1111111111111111111111111111111111111111" } },
     { "an authorization that has expired", { validBefore = tostring(os.time() - 10) } },
     { "an authorization that is not valid yet", { validAfter = tostring(os.time() + 100000),
