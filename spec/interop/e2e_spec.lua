@@ -6,9 +6,9 @@ local world = require "spec.interop.world"
 
 -- Run it; its exit status and the JSON of its last line.
 local function run(variables)
-  local words = { "env -u EVM_PRIVATE_KEY -u SVM_PRIVATE_KEY" }
+  local words = { "env -u EVM_PRIVATE_KEY -u SVM_PRIVATE_KEY -u CLIENT_EVM_PRIVATE_KEY -u CLIENT_SVM_PRIVATE_KEY" }
   for name, value in pairs(variables) do words[#words + 1] = ("%s='%s'"):format(name, value) end
-  local pipe = io.popen(table.concat(words, " ") .. " spec/interop/e2e/run.sh 2>&1; echo $?")
+  local pipe = io.popen(table.concat(words, " ") .. " bash spec/interop/e2e/run.sh 2>&1; echo $?")
   local lines = {}
   for line in pipe:lines() do lines[#lines + 1] = line end
   pipe:close()
@@ -26,7 +26,7 @@ describe("the entry of the end-to-end suite", function()
     it("buys from " .. server .. " and prints what is expected", function()
       local before = #world.paid(payer, "base-sepolia")
       local status, json, lines = run { RESOURCE_SERVER_URL = world[server], ENDPOINT_PATH = "/sepolia",
-        EVM_PRIVATE_KEY = payer.key }
+        [server == "hono" and "CLIENT_EVM_PRIVATE_KEY" or "EVM_PRIVATE_KEY"] = payer.key }
       assert.equal(0, status, table.concat(lines, "\n"))
       assert.equal("Client test completed successfully", lines[#lines - 2])
       assert.is_true(json.success)

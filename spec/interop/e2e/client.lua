@@ -1,7 +1,7 @@
 --- One paid call, as the end-to-end suite of the x402 repository wants it from a client: it reads its environment,
 --- pays for one GET, and prints what came as JSON, the last line of its output. Exit status 0 says that it was bought.
----   RESOURCE_SERVER_URL, ENDPOINT_PATH ("/protected" unless said), EVM_PRIVATE_KEY, SVM_PRIVATE_KEY,
----   MAX_USDC ("1.00"), EVM_RPC_URL, SVM_RPC_URL (optional)
+---   RESOURCE_SERVER_URL, ENDPOINT_PATH ("/protected" unless said), MAX_USDC ("1.00"),
+---   EVM_PRIVATE_KEY, SVM_PRIVATE_KEY (since 2026 also with CLIENT_ before them), EVM_RPC_URL, SVM_RPC_URL (optional)
 --- The contract: e2e/clients/text-client-protocol.txt in github.com/x402-foundation/x402
 -- SPDX-License-Identifier: MIT
 local spraay = require "spraay"
@@ -23,12 +23,15 @@ if not server then leave { success = false, error = "RESOURCE_SERVER_URL must be
 
 -- The rails there are keys for.
 local wallets, networks = {}, {}
-if env "EVM_PRIVATE_KEY" then
-  wallets[#wallets + 1] = spraay.wallet.env "EVM_PRIVATE_KEY"
+local function key(name) return env("CLIENT_" .. name) and "CLIENT_" .. name or env(name) and name end
+
+local evm, svm = key "EVM_PRIVATE_KEY", key "SVM_PRIVATE_KEY"
+if evm then
+  wallets[#wallets + 1] = spraay.wallet.env(evm)
   networks[#networks + 1], networks[#networks + 2] = "base-sepolia", "base"
 end
-if env "SVM_PRIVATE_KEY" then
-  wallets[#wallets + 1] = spraay.wallet.env "SVM_PRIVATE_KEY"
+if svm then
+  wallets[#wallets + 1] = spraay.wallet.env(svm)
   networks[#networks + 1], networks[#networks + 2] = "solana-devnet", "solana"
 end
 if #wallets == 0 then leave { success = false, error = "EVM_PRIVATE_KEY or SVM_PRIVATE_KEY must be set" } end
