@@ -228,6 +228,20 @@ crash:
 	@$(MAKE) -s LUA_VERSION=5.4 module $(SHIM)
 	@$(BATTERY) spec/battery/run.lua --only kill_random --kills 10000 $(if $(SEED),--seed $(SEED))
 
+# The official packages, a real EVM and Solana's VM on loopback, against this client and its sandbox: see
+# spec/interop/README.md. `interop-mutants` breaks the protocol on purpose and demands that it is noticed.
+
+interop:
+	@.ci/setup test
+	@$(MAKE) -s LUA_VERSION=5.4 module
+	@spec/interop/run $(BUILD) || { s=$$?; [ $$s -ne 3 ] || echo "0 passed, 1 failed"; exit $$s; }
+
+interop-mutants:
+	@.ci/setup test
+	@$(MAKE) -s LUA_VERSION=5.4 module
+	@spec/interop/install $(BUILD)
+	@lua5.4 spec/interop/mutants.lua $(BUILD)
+
 # ---- Install ------------------------------------------------------------------
 
 SHARE = $(PREFIX)/share/$(LUA_DIR)
@@ -251,5 +265,5 @@ clean:
 	rm -rf $(BUILD) out
 
 .PHONY: all always module build setup demo test c-specs spec matrix hosts bench bundle bundle-folder lint sanitize valgrind fuzz run-fuzzers \
-        battery crash install uninstall rockspec clean
+        battery crash interop interop-mutants install uninstall rockspec clean
 .DELETE_ON_ERROR:

@@ -1,17 +1,36 @@
--- A prepaid account: deposit, draw, look, refund. What a job costs is taken from the balance.
+-- A prepaid account, from its deposit to its refund, whichever way the gateway keeps it: as a row of its own, or in a
+-- contract on Base, where deposit and refund are transactions that this wallet signs and sends itself.
 --   spraay sandbox -- lua5.4 examples/futures.lua
+--   spraay sandbox --dialect escrow -- lua5.4 examples/futures.lua
 local spraay = require "spraay"
-local client = assert(spraay.open{ wallet = spraay.wallet.env() })
+local client = assert(spraay.open{
+  wallet = spraay.wallet.env(),
+  per_day = "60",                                       -- a deposit counts whole
+  gas = { max_eth = "0.0005", eth_usd = "3000" },       -- for its transactions; the price only for show
+})
+
+-- What would be cheapest for these jobs? (It asks nobody to pay.)
+print(assert(client:plan{ { type = "chat", model = "llama-3.2", count = 3 } }))
 
 local account = assert(client.futures:deposit{ amount = "50" })
-print(("account %s, tier %s"):format(account.id, account.tier))
+print(("%s account %s, tier %s"):format(account.dialect, account.id:sub(1, 10) .. "…", account.tier))
+if account.payment.gas then
+  print(("deposited by %s for %s ETH ($%s) of gas"):format(account.transaction, account.payment.gas,
+    account.payment.gas_usd))
+end
+if account.warning then print("mind: " .. account.warning) end
+
 for _, word in ipairs{ "sea", "light", "stone" } do
   local answer = assert(account:chat{ messages = { { role = "user", content = "One line about " .. word .. "." } } })
   print(("%s  (%s drawn, %s left, %s paid at the gate)"):format(answer.text, answer.billing.charged,
     answer.billing.balance, answer.payment.amount))
+  if answer.billing.warning then print("mind: " .. answer.billing.warning) end
 end
-local balance = assert(account:balance())
-print("balance " .. tostring(balance.billing and balance.billing.balance or balance.balance))
-for _, use in ipairs(assert(account:history()).usage or {}) do print("  " .. use.jobType, use.effectivePrice) end
-local refund = assert(account:refund())
-print("refunded " .. tostring(refund.refund and refund.refund.refundAmount or refund))
+
+print("balance " .. assert(account:balance()).balance)
+for _, use in ipairs(assert(account:history()).entries) do
+  print("  " .. (use.label or "job " .. use.job_number), use.charged, use.balance_after .. " left")
+end
+
+if account.dialect == "escrow" then print("a part: " .. assert(account:refund{ amount = "10" }).refunded) end
+print("refunded " .. assert(account:refund()).refunded)

@@ -31,24 +31,38 @@ end
 
 -- ---- the core's client -------------------------------------------------------------
 
-local function wallet_key(wallet)
-  if not wallet then
-    return nil, errors.new { kind = "wallet", code = "missing", message = "this client has no wallet",
+-- The keys of all wallets, as a list; none with the error of the first that cannot be used.
+local function wallet_keys(wallets)
+  if #wallets == 0 then
+    return {}, errors.new { kind = "wallet", code = "missing", message = "this client has no wallet",
       hint = "Open it with wallet = spraay.wallet.env(), which reads SPRAAY_PRIVATE_KEY" }
   end
-  local key, _, err = wallet:key()
-  return key, err
+  local keys = {}
+  for i, one in ipairs(wallets) do
+    local key, _, err = one:key()
+    if not key then return {}, err end
+    keys[i] = key
+  end
+  return keys
+end
+
+local function same_keys(a, b)
+  if a == nil or #a ~= #b then return false end
+  for i = 1, #a do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
 end
 
 --- The core's client of this process, and the error of the wallet when it has none.
 function call.core_client(client)
   local config = client.config
   local made = engine.get()
-  local key, wallet_err = wallet_key(config.wallets[1])
-  if client.core and client.core_engine == made and client.core_key == key then
+  local keys, wallet_err = wallet_keys(config.wallets)
+  if client.core and client.core_engine == made and same_keys(client.core_keys, keys) then
     return client.core, wallet_err
   end
-  local settings = { wallet = key, previous = client.core, ledger = config.ledger }   -- whose budget goes on
+  local settings = { wallet = keys, previous = client.core, ledger = config.ledger }   -- whose budget goes on
   for name, value in pairs(config.core) do settings[name] = value end
   settings.spill_dir = config.ledger and config.ledger .. ".d/spill"   -- see src/ledger/place.h
   settings.headers = {}
@@ -60,7 +74,7 @@ function call.core_client(client)
       message = "spraay.open: " .. tostring(why) }
   end
   if client.core then client.core:close() end
-  client.core, client.core_engine, client.core_key = handle, made, key
+  client.core, client.core_engine, client.core_keys = handle, made, keys
   return handle, wallet_err
 end
 
@@ -116,8 +130,9 @@ local function ask_approval(handle, client, verb)
 end
 
 local function ask_signature(handle, client, verb)
-  local wallet = client.config.wallets[1]
-  if not wallet or not wallet.sign then return handle:signature(nil, "the wallet has no signer") end
+  local wallet
+  for _, one in ipairs(client.config.wallets) do wallet = wallet or (one.sign and one) end
+  if not wallet then return handle:signature(nil, "the wallet has no signer") end
   local typed, digest = handle:typed_data()
   local ok, signature, why = task.pcall(wallet.sign, typed, digest, terms_of(handle, verb))
   if not ok then return handle:signature(nil, "the signer failed" .. because(signature)) end
@@ -304,6 +319,20 @@ function call.payment_of(raw)
   }
 end
 
+--- Several payments as one, with its parts; the first is the one that says whose.
+function call.joined(parts)
+  local total
+  local payment = {}
+  for key, value in pairs(parts[1] or { status = "free" }) do payment[key] = value end
+  for _, part in ipairs(parts) do
+    if part.amount then total = money.add(total, (money.atomic(part.amount))) end
+    if part.status == "unconfirmed" then payment.status = "unconfirmed" end
+    if part.status == "settled" and payment.status == "restored" then payment.status = "settled" end
+  end
+  payment.amount, payment.parts = total and money.format(total) or nil, parts
+  return payment
+end
+
 --- What an error says was paid for an answer that came with this payment.
 function call.paid_word(payment)
   local status = payment and payment.status
@@ -336,8 +365,8 @@ function call.now(client)
   return compat.integer(core.wall_s()), ok and "it returned " .. errors.show(value) or "it failed" .. because(value)
 end
 
--- What the caller's clock is ahead of the system's, in seconds; or nil and what is wrong with it.
-local function clock_offset(client)
+--- What the caller's clock is ahead of the system's, in seconds, nil without one; or nil and what is wrong with it.
+function call.clock_offset(client)
   if not client.config.clock then return nil end
   local now, wrong = call.now(client)
   if wrong then return nil, wrong end
@@ -366,7 +395,7 @@ function call.start(client, request, external)
   if paid and not wallet_err and not client.config.ledger and not client.config.ledger_off then
     return errors.fail(place.missing())
   end
-  local offset, wrong = clock_offset(client)
+  local offset, wrong = call.clock_offset(client)
   if wrong then
     return errors.usage(request.verb .. ": the clock given to spraay.open tells no time: " .. wrong,
       "It must return seconds since 1970; leave it out to go by the system's clock", "clock")

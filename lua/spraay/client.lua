@@ -7,12 +7,14 @@ local compat = require "spraay.compat"
 local errors = require "spraay.errors"
 local futures = require "spraay.futures"
 local options = require "spraay.options"
+local plan = require "spraay.plan"
 local purchases = require "spraay.purchases"
 local reconcile = require "spraay.reconcile"
 local step = require "spraay.step"
 local summary = require "spraay.summary"
 local task = require "spraay.task"
 local verbs = require "spraay.verbs"
+local wallets = require "spraay.wallet"
 
 local client = {}
 
@@ -64,10 +66,10 @@ for _, name in ipairs(METHODS) do
   end
 end
 
--- Not in this version; it says so.
-function Client:plan()
+--- What a list of jobs would cost per call, in batches and prepaid, and which is cheapest. Pays for nothing.
+function Client:plan(jobs)
   check_self(self, "plan")
-  return client.give(self, errors.usage("client:plan is not in this version", nil, "unsupported"))
+  return client.give(self, plan.of(self, jobs))
 end
 
 --- fn() as a named part of a named run: what is bought inside is found again under this name when the run
@@ -106,10 +108,18 @@ function Client:reconcile(given)
   return client.give(self, reconcile.of_client(self, given))
 end
 
---- The address that pays, or nil, message, err.
-function Client:address()
+--- The address that pays, or nil, message, err. With two wallets, that of the first network; or of the one named.
+function Client:address(network)
   check_self(self, "address")
   local wallet = self.config.wallets[1]
+  if network ~= nil then
+    local rail = type(network) == "string" and wallets.rail_of(options.networks[network] or network)
+    wallet = rail and wallets.on(self.config.wallets, rail)
+    if not wallet then
+      return client.give(self, errors.usage("client:address: no wallet of this client pays on " .. errors.show(network),
+        nil, "argument"))
+    end
+  end
   if wallet then return client.give(self, wallet:address()) end
   local _, err = call.core_client(self)
   return client.give(self, errors.fail(err))

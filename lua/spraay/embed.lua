@@ -115,20 +115,6 @@ local function take_vectors(part, answer, vectors)
   return wrong
 end
 
--- Several payments as one, with its parts.
-local function joined_payment(parts)
-  local total
-  local payment = {}
-  for key, value in pairs(parts[1] or { status = "free" }) do payment[key] = value end
-  for _, part in ipairs(parts) do
-    if part.amount then total = money.add(total, (money.atomic(part.amount))) end
-    if part.status == "unconfirmed" then payment.status = "unconfirmed" end
-    if part.status == "settled" and payment.status == "restored" then payment.status = "settled" end
-  end
-  payment.amount, payment.parts = total and money.format(total) or nil, parts
-  return payment
-end
-
 -- What became of the money when some parts failed: paid word and amount.
 local function joined_money(failures, total, payments)
   local paid, open, seen = nil, nil, {}
@@ -210,7 +196,7 @@ function embed.list(client, given, opts)
     return joined_error(#inputs, vectors, failures, payments)
   end
   for _, handle in ipairs(handles) do call.hand_over(handle) end
-  return result.new { client = client, body = bodies, vectors = vectors, payment = joined_payment(payments) }
+  return result.new { client = client, body = bodies, vectors = vectors, payment = call.joined(payments) }
 end
 
 return embed

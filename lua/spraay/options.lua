@@ -5,6 +5,7 @@
 -- Nothing here touches disk or network; the environment arrives as a function.
 local check = require "spraay.options.checks"
 local errors = require "spraay.errors"
+local fees = require "spraay.evm.fees"
 local headers = require "spraay.options.headers"
 local networks = require "spraay.options.networks"
 local origin = require "spraay.options.origin"
@@ -17,8 +18,13 @@ local options = {}
 
 options.PRODUCTION = "https://gateway.spraay.app"
 
--- Where proof is looked for when the caller says nothing; only ever for the production gateway.
-local BASE_RPC = "https://mainnet.base.org"
+-- Where chains are asked when the caller says nothing. A default is only ever for the production gateway; other
+-- gateways may live on the test network behind the same variable.
+local RPC = {
+  { variable = "SPRAAY_BASE_RPC", production = "https://mainnet.base.org", main = networks["base"],
+    test = networks["base-sepolia"] },
+  { variable = "SPRAAY_SOLANA_RPC", main = networks["solana"], test = networks["solana-devnet"] },
+}
 
 options.networks = networks
 options.origin, options.is_loopback = origin.parse, origin.is_loopback
@@ -60,6 +66,35 @@ local function apply(config, name, value, env)
   return true
 end
 
+-- Where a client pays that does not say where: on the networks of its wallets, Base before Solana.
+local function default_networks(config)
+  local list = {}
+  local function add(name)
+    list[#list + 1] = networks[name]
+    local test = name == "base" and "base-sepolia" or "solana-devnet"
+    if not config.production then list[#list + 1] = networks[test] end
+  end
+  local on_solana = wallet.on(config.wallets, "solana")
+  if not on_solana or wallet.on(config.wallets, "evm") then add("base") end
+  if on_solana then add("solana") end
+  return list
+end
+
+-- The first wallet is that of the first network that can be paid on: it marks the client's purchases.
+local function lead_first(config)
+  for _, network in ipairs(config.core.networks) do
+    local lead = wallet.on(config.wallets, wallet.rail_of(network))
+    if lead then
+      local list = { lead }
+      for _, one in ipairs(config.wallets) do
+        if one ~= lead then list[#list + 1] = one end
+      end
+      config.wallets = list
+      return
+    end
+  end
+end
+
 --- Check the options of open. Returns a config, or nil, message, err.
 function options.open(given, env)
   env = env or os.getenv
@@ -76,7 +111,7 @@ function options.open(given, env)
     core = { per_call = "600000", per_day = "5000000", connect_ms = 10000, idle_ms = 60000,
       total_ms = 180000 },
     gateway = options.PRODUCTION, loopback = false, prices = {}, rpc = {}, headers = {}, errors = "return",
-    dry_run = false, on_lost = "fail",
+    dry_run = false, on_lost = "fail", gas = fees.options {},
   }
   for name, value in pairs(from_environment(given, env)) do
     local ok, _, err = apply(config, name, value, env)
@@ -95,10 +130,11 @@ function options.open(given, env)
   local failure = wallet.take_failure()
   if given.wallet == nil then
     if failure then return nil, errors.sentence(failure), failure end
-    config.wallets = { (wallet.env()) }
+    config.wallets = wallet.of_environment(env)
   end
-  local first = config.wallets[1]
-  if first and first.loopback_only and not config.loopback then
+  local generated
+  for _, one in ipairs(config.wallets) do generated = generated or one.loopback_only end
+  if generated and not config.loopback then
     return refuse("wallet", "is a generated key that exists in memory only, and " .. config.gateway
       .. " is not on loopback",
       "What such a key holds is lost with the process")
@@ -107,21 +143,18 @@ function options.open(given, env)
   config.ledger_given = given.ledger ~= nil
   if not config.ledger_given then config.ledger = place.default(env) end
   config.production = config.gateway == options.PRODUCTION
-  if not config.core.networks then
-    config.core.networks = { networks["base"] }
-    if not config.production then config.core.networks[2] = networks["base-sepolia"] end
-  end
+  config.core.networks = config.core.networks or default_networks(config)
+  lead_first(config)
   if not config.rpc_off then
-    local base = networks["base"]
-    local url = env("SPRAAY_BASE_RPC")
-    if url ~= nil and url ~= "" then
-      if not url:match("^https?://%S+$") then return refuse("rpc", "from SPRAAY_BASE_RPC is not a URL") end
-    else
-      url = config.production and BASE_RPC or nil
-    end
-    if config.rpc[base] == nil then config.rpc[base] = url end
-    if not config.production and config.rpc[networks["base-sepolia"]] == nil then
-      config.rpc[networks["base-sepolia"]] = url
+    for _, one in ipairs(RPC) do
+      local url = env(one.variable)
+      if url == nil or url == "" then
+        url = config.production and one.production or nil
+      elseif not url:match("^https?://%S+$") then
+        return refuse("rpc", "from " .. one.variable .. " is not a URL")
+      end
+      if config.rpc[one.main] == nil then config.rpc[one.main] = url end
+      if not config.production and config.rpc[one.test] == nil then config.rpc[one.test] = url end
     end
   end
   local rpc = {}

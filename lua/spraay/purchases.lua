@@ -34,15 +34,23 @@ function purchases.is_open(row)
   return OPEN[row.state] == true
 end
 
+--- Is it a transaction of the wallet's own, a deposit or a refund? No authorization: no chain knows its nonce.
+function purchases.is_on_chain(row)
+  return row.method == "CHAIN"
+end
+
 local COPIED = { "id", "state", "named", "run", "step", "verb", "model", "route", "method", "url", "origin", "payer",
   "asset", "pay_to", "created", "signed_at", "valid_before", "spent_at", "sends", "payment", "transaction", "note",
   "epoch", "live", "hand" }
-purchases.fields = { "amount", "network", "nonce" }
+purchases.fields = { "amount", "network", "nonce", "memo" }
 for _, name in ipairs(COPIED) do purchases.fields[#purchases.fields + 1] = name end
 
 --- A row of the core as a plain table.
 function purchases.readable(row)
+  -- On Solana half of the mark is the memo, unless the server demanded one of its own.
+  local on_solana = row.mark and row.network and row.network:match("^solana:")
   local out = { amount = money.format(row.atomic or "0"), nonce = row.mark,
+    memo = on_solana and row.mark:sub(3, 34) or nil,
     network = row.network and purchases.network_name(row.network) or nil }
   for _, name in ipairs(COPIED) do out[name] = row[name] end
   out.sends, out.epoch = out.sends or 0, out.epoch or 0
@@ -53,6 +61,7 @@ end
 function purchases.hint(row, now, command)
   if not OPEN[row.state] then return nil end
   if row.live then return "a call is under way" end
+  if purchases.is_on_chain(row) then return "the same call goes on with its transactions, and signs nothing anew" end
   local until_ = (row.valid_before or 0) + purchases.GRACE
   if row.valid_before and now <= until_ then
     return ("the same call continues it; from %s on the chain can tell"):format(os.date("!%H:%M:%S UTC", until_))

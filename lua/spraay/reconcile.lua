@@ -13,6 +13,7 @@ local ledger = require "spraay.ledger"
 local origin = require "spraay.options.origin"
 local purchases = require "spraay.purchases"
 local task = require "spraay.task"
+local wallets = require "spraay.wallet"
 
 local reconcile = {}
 
@@ -64,12 +65,28 @@ local function hint_of(client, row, after, why)
   return (why and errors.foreign(why, 160) .. "; " or "") .. hand
 end
 
+-- The addresses of a client's wallets.
+local function payers_of(client)
+  local list = {}
+  for _, wallet in ipairs(client.config.wallets) do list[#list + 1] = wallet:address() or nil end
+  return list
+end
+
+local function is_theirs(payers, row)
+  for _, payer in ipairs(payers) do
+    if wallets.same_address(row.payer, payer) then return true end
+  end
+  return false
+end
+
 -- What came of one row, as a line of the summary.
-local function judge(client, row, payer, deadline)
+local function judge(client, row, payers, deadline)
   local after, why, hint
   if row.live then
     hint = UNDER_WAY
-  elseif row.payer and payer and row.payer:lower() ~= payer:lower() then
+  elseif purchases.is_on_chain(row) then
+    hint = purchases.hint(row)
+  elseif row.payer and #payers > 0 and not is_theirs(payers, row) then
     hint = "it is another wallet's, " .. row.payer
   elseif other_chain(client, row) then
     hint = other_chain(client, row)
@@ -84,10 +101,9 @@ end
 
 -- The open purchases that are to be looked at, each through judge.
 local function run(client, rows, deadline)
-  local wallet = client.config.wallets[1]
-  local payer = wallet and wallet:address() or nil
+  local payers = payers_of(client)
   local out = { void = 0, paid_lost = 0, delivered = 0, open = 0, purchases = {} }
-  local lines = task.map(rows, { limit = PARALLEL }, function(row) return judge(client, row, payer, deadline) end)
+  local lines = task.map(rows, { limit = PARALLEL }, function(row) return judge(client, row, payers, deadline) end)
   for i, row in ipairs(rows) do
     local line = lines[i] or { id = row.id, before = row.state, after = row.state,
       amount = purchases.readable(row).amount, hint = "it was not looked at" }
@@ -129,18 +145,18 @@ local looked = {}   -- "pid path", and whose chain -> true
 
 -- Can the chain tell, and is it this client's business? An equal call that arrives meanwhile waits for what
 -- the chain says, as it would have to without us.
-local function is_due(client, row, payer, now)
-  return not row.live and row.valid_before and now > row.valid_before + purchases.GRACE
-    and row.payer and row.payer:lower() == payer:lower() and not other_chain(client, row)
+local function is_due(client, row, payers, now)
+  if row.live or purchases.is_on_chain(row) then return false end
+  return row.valid_before and now > row.valid_before + purchases.GRACE
+    and row.payer and is_theirs(payers, row) and not other_chain(client, row)
 end
 
 local function look_after(client)
-  local wallet = client.config.wallets[1]
-  local payer = wallet and wallet:address()
-  local rows = payer and ledger.ask_client(client, "list", { open = true })
+  local payers = payers_of(client)
+  local rows = #payers > 0 and ledger.ask_client(client, "list", { open = true })
   local now, due = call.now(client), {}
   for _, row in ipairs(rows or {}) do
-    if #due < AT_ONCE and is_due(client, row, payer, now) then due[#due + 1] = row end
+    if #due < AT_ONCE and is_due(client, row, payers, now) then due[#due + 1] = row end
   end
   if #due > 0 then run(client, due, engine.now() + client.config.core.total_ms / 1000) end
 end

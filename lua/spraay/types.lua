@@ -43,6 +43,9 @@
 ---@field headers table<string, string>?  the answer's, names in lower case
 ---@field terms spraay.Terms?  of a dry run: what would have been paid
 ---@field task spraay.Task?  the task that goes on after `within`, or after task:wait { timeout = … }
+---@field transaction string?  of a deposit or refund: the one that is meant
+---@field gas string?  of the same: ETH that went for gas
+---@field dialect "ledger"|"escrow"|nil  code = "dialect": of the gateway
 ---@field job spraay.Job?  the job that failed, or that goes on after job:wait
 ---@field thrown any  with code "thrown": what a function of the caller's threw
 
@@ -56,6 +59,8 @@
 ---@field payer string?
 ---@field purchase string?
 ---@field parts spraay.Payment[]?  of a compound call
+---@field gas string?  ETH, of transactions of the wallet's own
+---@field gas_usd string?  the same in dollars, where gas.eth_usd is set
 
 ---@class spraay.Billing  compute futures: what the account was charged; exact decimal strings
 ---@field charged string?
@@ -64,6 +69,8 @@
 ---@field discount string?
 ---@field job_number integer?
 ---@field status string?
+---@field transaction string?  escrow: by which the account was drawn on
+---@field warning string?  escrow: that the next job has a lower discount
 ---@field original table?  the gateway's own texts
 
 ---@class spraay.Result  unknown fields read through to body
@@ -169,6 +176,8 @@ function Job:save(path) end
 ---@field pay_to string
 ---@field payer string?
 ---@field price string?  the published price of the route
+---@field fee_payer string?  on Solana: who signs last
+---@field memo string?  on Solana: what the server demands to be written into the transfer, for all to read
 ---@field url string
 ---@field method string
 ---@field valid_for integer?  seconds
@@ -221,7 +230,7 @@ function Job:save(path) end
 
 ---@class spraay.OpenOptions
 ---@field gateway string?  default $SPRAAY_GATEWAY, else production
----@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  default spraay.wallet.env()
+---@field wallet spraay.Wallet|spraay.Wallet[]|false|nil  one per rail; default: those of the environment
 ---@field networks string[]?  order of preference; names or CAIP-2 ids
 ---@field per_call spraay.Amount?  most one purchase may cost, "0.60" unless told
 ---@field per_day spraay.Amount|false|nil  most in 24 h, "5.00" unless told
@@ -238,7 +247,7 @@ function Job:save(path) end
 ---@field pay_to string|string[]|nil  receivers that may be paid
 ---@field assets spraay.Asset[]?  other tokens
 ---@field prices table<string, spraay.Amount>?  by verb or path, over the published prices compiled in
----@field rpc table<string, string|false>|false|nil  by network: where proof is looked for; false: nowhere
+---@field rpc table<string, string|false>|false|nil  by network: where chains are asked; false: nowhere
 ---@field timeout number|spraay.Timeouts|nil  seconds; a number is the total
 ---@field retries integer?  of requests before payment, 2 unless told
 ---@field rate boolean|{ limit: integer?, window: number? }|nil  space calls under the gateway's limiter;
@@ -247,16 +256,25 @@ function Job:save(path) end
 ---@field on_lost "fail"|"repay"|nil  when the result of a settled payment is lost: fail (unless told), or buy it
 ---  again once the chain says that it was paid
 ---@field first_request_payment false|nil  this version never pays before it was asked
+---@field solana_tx false|nil  this version never pays by a transfer of its own and X-Solana-Tx
 ---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
 ---@field headers table<string, string>?  sent with every request to the gateway
 ---@field proxy string?  URL
 ---@field ca_file string?  certificates to trust instead of the system's
 ---@field resolve string[]?  "host:port:address"
 ---@field transport (fun(request: spraay.HttpRequest): spraay.HttpResponse?, string?)?  carries every request
----@field futures "ledger"|nil  the dialect of compute futures; this version speaks one
+---@field futures "ledger"|"escrow"|nil  the dialect of compute futures; told by the gateway's answers unless forced
+---@field escrow table<string, string>?  by network: the escrow contract of a gateway other than production
+---@field gas spraay.GasOptions?  what transactions of the wallet's own may cost
 ---@field errors "return"|"raise"|nil  "return" gives nil, message, err; "raise" throws err
 ---@field log (fun(line: string))|boolean|"stderr"|nil  a line a call; default $SPRAAY_LOG
 ---@field dry_run boolean?  ask for the price and sign nothing; default $SPRAAY_DRY_RUN
+
+---@class spraay.GasOptions
+---@field max_eth string?  most ETH that one deposit or refund may offer for gas, "0.0005" unless told
+---@field eth_usd spraay.Amount?  what an ETH is worth, to show gas in dollars too
+---@field bump_after number?  seconds without a block after which the fee is raised, 30 unless told
+---@field confirmations integer?  blocks that must hold a transaction before it is believed, 1 unless told
 
 ---@class spraay.Client
 ---@field futures spraay.Futures
@@ -451,9 +469,44 @@ function Client:request(method, path_or_url, body, options) end
 ---@return spraay.Error? err
 function Client:quote(verb, arguments, options) end
 
---- Not in this version.
----@return nil, string, spraay.Error
-function Client:plan() end
+---@class spraay.PlanOption
+---@field name "per_call"|"batch"|"ledger"|"escrow"
+---@field cost string  USDC, fees and all: "0.365000"; gas too where gas.eth_usd is set
+---@field calls integer?  of per_call and batch
+---@field deposit string?  of the accounts: what to deposit
+---@field tier string?  the discount it begins with
+---@field drawn string?  what the jobs take from it
+---@field fees string?  what is paid at the gate
+---@field refunded string?  escrow: what is left
+---@field gas string?  escrow: ETH for approval, deposit and refund, as the node tells now
+---@field gas_usd string?
+---@field available boolean  false for the dialect that this gateway does not keep
+
+---@class spraay.PlanJob
+---@field type string
+---@field model string
+---@field label string
+---@field count integer
+---@field per_call string  the price of one
+---@field list_price string
+---@field futures table<string, string>  by tier: fee and discounted list price of one
+---@field cheaper string  "per call", "futures", or "futures from 5% on"
+
+---@class spraay.Plan  tostring(plan) is a small table
+---@field best "per_call"|"batch"|"ledger"|"escrow"
+---@field reason string
+---@field count integer
+---@field options table<string, spraay.PlanOption>
+---@field jobs spraay.PlanJob[]
+---@field dialect "ledger"|"escrow"|nil  of the gateway, where it is known
+
+--- What a list of jobs would cost per call, in batches and from a prepaid account, and which is the cheapest. A deposit
+--- is only planned within per_day. Pays for nothing.
+---@param jobs table[]  { type = "chat", model = …, count = 100 }
+---@return spraay.Plan? plan
+---@return string? message
+---@return spraay.Error? err
+function Client:plan(jobs) end
 
 ---@class spraay.PurchaseFilter
 ---@field state string?  one of spraay.Purchase's, or "open"
@@ -481,6 +534,7 @@ function Client:plan() end
 ---@field pay_to string?
 ---@field asset string?
 ---@field nonce string?  of its authorizations
+---@field memo string?  on Solana: of its transfers, unless the server demanded another
 ---@field epoch integer?
 ---@field created integer?
 ---@field signed_at integer?
@@ -548,11 +602,12 @@ function Client:step(name, fn) end
 ---@return spraay.Error? err
 function Client:summary() end
 
---- The address that pays.
+--- The address that pays: with two wallets that of the first network, or of the one named.
+---@param network? string
 ---@return string? address
 ---@return string? message
 ---@return spraay.Error? err
-function Client:address() end
+function Client:address(network) end
 
 ---@return boolean
 function Client:close() end
@@ -562,10 +617,12 @@ local Futures = {}
 
 ---@class spraay.DepositArguments
 ---@field amount spraay.Amount  from 1 USDC on
----@field depositor string?  the wallet's address unless told
----@field expires_in_days integer?  90 unless told
+---@field confirm boolean?  escrow: have the gateway write the transactions out (0.01 USDC) and compare them
+---@field depositor string?  the wallet's address unless told; in the escrow dialect it can be no other
+---@field expires_in_days integer?  90 unless told; the escrow has no expiry
 
---- Deposit credit; the call costs 0.01 USDC.
+--- Deposit credit. Ledger: the call costs 0.01 USDC. Escrow: two transactions of the wallet's own; the amount counts
+--- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask.
 ---@param arguments string|spraay.DepositArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Account? account
@@ -573,7 +630,7 @@ local Futures = {}
 ---@return spraay.Error? err
 function Futures:deposit(arguments, options) end
 
----@param id string  CFE-…
+---@param id string  CFE-… of the ledger dialect, or the depositor's address in the escrow dialect
 ---@return spraay.Account? account
 ---@return string? message
 ---@return spraay.Error? err
@@ -587,7 +644,14 @@ function Futures:account(id) end
 function Futures:pricing(options) end
 
 ---@class spraay.Account  whoever knows the id can spend it
----@field id string
+---@field id string  CFE-…, or the depositor's address
+---@field dialect "ledger"|"escrow"
+---@field address string?  escrow
+---@field contract string?  escrow, of an account just deposited
+---@field network string?  the same
+---@field transaction string?  the same: of the deposit
+---@field balance_at_deposit string?  "50.000000"
+---@field warning string?  escrow: that the discount follows the balance
 ---@field depositor string?
 ---@field deposited string?  "50.000000"
 ---@field tier string?
@@ -646,14 +710,16 @@ function Account:transcribe(arguments, options) end
 ---@return spraay.Error? err
 function Account:embed(arguments, options) end
 
---- 0.001 USDC: result.balance, .deposited, .used, .job_count.
+--- result.balance, .deposited, .used, .job_count. Ledger: 0.001 USDC. Escrow: read from the contract, which is free,
+--- or with { via = "gateway" } for 0.001 USDC.
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message
 ---@return spraay.Error? err
 function Account:balance(options) end
 
---- 0.002 USDC: result.entries, newest first.
+--- result.entries, newest first. Ledger: 0.002 USDC. Escrow: read from the contract's events, which is free;
+--- result.complete is false where the node's time ran out.
 ---@param arguments? { limit: integer? }
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
@@ -661,7 +727,8 @@ function Account:balance(options) end
 ---@return spraay.Error? err
 function Account:history(arguments, options) end
 
---- 0.01 USDC: result.refunded.
+--- result.refunded. Ledger: 0.01 USDC. Escrow: a transaction of the wallet's own; { amount = "10" } takes a part,
+--- { confirm = true } has the gateway's own compared first (0.01 USDC).
 ---@param options? spraay.CallOptions
 ---@return spraay.Result? result
 ---@return string? message
@@ -676,6 +743,10 @@ local Wallet = {}
 ---@return spraay.Error? err
 function Wallet:address() end
 
+--- Where it pays; the key is not opened for that.
+---@return "evm"|"solana"
+function Wallet:rail() end
+
 --- Forget the key.
 function Wallet:close() end
 
@@ -688,6 +759,7 @@ function Wallet:close() end
 ---@class spraay.Wallets
 local wallet = {}
 
+--- 64 hex digits are a key of an EVM chain; 64 bytes in base58, or as a JSON list, one of Solana.
 ---@param name? string  SPRAAY_PRIVATE_KEY unless told
 ---@return spraay.Wallet? wallet
 ---@return string? message
@@ -716,9 +788,12 @@ function wallet.generate() end
 ---@return nil, string, spraay.Error
 function wallet.keystore() end
 
---- Not in this version.
----@return nil, string, spraay.Error
-function wallet.solana() end
+--- A Solana key in a file of yours: the id.json of Solana's tools, or its 64 bytes in base58.
+---@param path string
+---@return spraay.Wallet? wallet
+---@return string? message
+---@return spraay.Error? err
+function wallet.solana(path) end
 
 ---@class spraay.Usdc  exact; + - < <= == among its own kind, * integer, tostring
 ---@operator add(spraay.Usdc): spraay.Usdc

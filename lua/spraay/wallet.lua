@@ -13,6 +13,7 @@ local Wallet = { __name = "spraay.wallet" }
 Wallet.__index = Wallet
 
 wallet.DEFAULT_ENV = "SPRAAY_PRIVATE_KEY"
+wallet.SOLANA_ENV = "SPRAAY_SOLANA_KEY"
 
 -- The last constructor that failed. `wallet = spraay.wallet.keystore(…)` inside a table leaves nothing
 -- there, and a client must not then pay with another key; open asks for this.
@@ -38,7 +39,8 @@ local function new(fields)
   return setmetatable(fields, Wallet)
 end
 
---- The key in an environment variable (SPRAAY_PRIVATE_KEY unless told): 64 hex digits.
+--- The key in an environment variable (SPRAAY_PRIVATE_KEY unless told): 64 hex digits are a key of an EVM
+-- chain, 64 bytes in base58 or as a JSON list one of Solana.
 function wallet.env(name)
   local named = type(name) == "string" and name:match("^[%a_][%w_]*$") and #name < 60
   if name ~= nil and not named then   -- a key given by mistake must not end up in a sentence
@@ -46,24 +48,50 @@ function wallet.env(name)
       "spraay.wallet.env() reads " .. wallet.DEFAULT_ENV)
   end
   name = name or wallet.DEFAULT_ENV
+  local form = name == wallet.SOLANA_ENV and "the base58 or JSON form of a Solana key" or "the 64 hex digits of a key"
   return new {
-    source = "env " .. name,
+    source = "env " .. name, variable = name,
     open = function() return core.wallet_env(name) end,
-    hint = ("Set %s to the 64 hex digits of a key, or pass another wallet to spraay.open"):format(name),
+    hint = ("Set %s to %s, or pass another wallet to spraay.open"):format(name, form),
+  }
+end
+
+--- The wallets of the environment: one per rail whose variable is set; that of SPRAAY_PRIVATE_KEY when none is,
+-- for its error says what to do.
+function wallet.of_environment(env)
+  local function is_set(name)
+    local value
+    if env == os.getenv then value = core.wallet_env_rail(name) else value = env(name) end
+    return value ~= nil and value ~= ""
+  end
+  local list = {}
+  for _, name in ipairs { wallet.DEFAULT_ENV, wallet.SOLANA_ENV } do
+    if is_set(name) then list[#list + 1] = wallet.env(name) end
+  end
+  if #list == 0 then list[1] = wallet.env() end
+  return list
+end
+
+local function of_file(path, where, rail, opener)
+  if type(path) ~= "string" or path == "" or path:find("%z") then
+    return fail(where .. ": expected a path")
+  end
+  if path:sub(1, 2) == "~/" and os.getenv("HOME") then path = os.getenv("HOME") .. path:sub(2) end
+  return new {
+    source = "file " .. path, on = rail,
+    open = function() return opener(path) end,
+    hint = "A key file belongs to you, and nobody else can read it",
   }
 end
 
 --- The key in a file of mode 0600 that belongs to you: 64 hex digits.
 function wallet.file(path)
-  if type(path) ~= "string" or path == "" or path:find("%z") then
-    return fail("spraay.wallet.file: expected a path")
-  end
-  if path:sub(1, 2) == "~/" and os.getenv("HOME") then path = os.getenv("HOME") .. path:sub(2) end
-  return new {
-    source = "file " .. path,
-    open = function() return core.wallet_file(path) end,
-    hint = "A key file belongs to you, and nobody else can read it",
-  }
+  return of_file(path, "spraay.wallet.file", "evm", core.wallet_file)
+end
+
+--- A Solana key in such a file: the id.json of Solana's tools, or its 64 bytes in base58.
+function wallet.solana(path)
+  return of_file(path, "spraay.wallet.solana", "solana", core.wallet_solana)
 end
 
 local SIGNER = { "address", "sign", "nonce_secret" }
@@ -93,7 +121,7 @@ function wallet.signer(options)
       "It is not a key, but it must stay the same and secret: nonces are derived from it")
   end
   return new {
-    source = "signer", sign = options.sign, given_address = options.address,
+    source = "signer", on = "evm", sign = options.sign, given_address = options.address,
     open = function()
       return core.wallet_signer { address = options.address, nonce_secret = secret }
     end,
@@ -107,20 +135,34 @@ function wallet.generate(path)
       "Without a path it makes a key in memory, for loopback gateways", "unsupported")
   end
   return new {
-    source = "generated", loopback_only = true,
+    source = "generated", on = "evm", loopback_only = true,
     open = function() return core.wallet_random() end,
   }
 end
 
---- Keystores and Solana keys are not in this version; they say so instead of failing later.
+--- Keystores are not in this version; it says so instead of failing later.
 function wallet.keystore()
   return fail("spraay.wallet.keystore: this version does not read keystores",
     "Use spraay.wallet.env() or spraay.wallet.file(path)", "unsupported")
 end
 
-function wallet.solana()
-  return fail("spraay.wallet.solana: this version pays on Base only",
-    "Use spraay.wallet.env() or spraay.wallet.file(path)", "unsupported")
+--- Equal as their chain compares them: EVM addresses without regard to case, others exactly.
+function wallet.same_address(a, b)
+  if a == nil or b == nil then return false end
+  if a:match("^0[xX]") then return a:lower() == b:lower() end
+  return a == b
+end
+
+--- "evm" or "solana" for a network's CAIP-2 id; nil for others.
+function wallet.rail_of(network)
+  return network:match("^eip155:") and "evm" or network:match("^solana:") and "solana" or nil
+end
+
+--- The wallet of a list that pays on a rail, or nil.
+function wallet.on(list, rail)
+  for _, one in ipairs(list) do
+    if one:rail() == rail then return one end
+  end
 end
 
 --- Is this one of our wallets?
@@ -141,6 +183,12 @@ function Wallet:key()
   end
   self.opened = opened
   return opened
+end
+
+--- "evm" or "solana": where it pays. The key is not opened for that.
+function Wallet:rail()
+  if self.on then return self.on end
+  return core.wallet_env_rail(self.variable) or (self.variable == wallet.SOLANA_ENV and "solana" or "evm")
 end
 
 --- The address that pays, checksummed; nil, message, err when the key cannot be used.

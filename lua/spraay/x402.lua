@@ -161,7 +161,7 @@ local POLICY = { "networks", "max", "pay_to", "assets" }
 x402.policy_fields = POLICY
 
 -- The policy as the core takes it, or nil, message, err.
-local function policy_of(given, address)
+local function policy_of(given, address, rail)
   local where = "x402.pay"
   if type(given) ~= "table" then
     return errors.usage(where .. ": expected a policy { max = \"0.05\" }", nil, "argument")
@@ -176,15 +176,15 @@ local function policy_of(given, address)
   local max, why = money.atomic(given.max)
   if not max then return errors.usage(where .. ": max " .. why, nil, "argument") end
   -- The rest is checked as the same options of spraay.open are.
-  local config, message, err = options.open({ networks = given.networks, pay_to = given.pay_to,
+  local known = given.networks or (rail == "solana" and { "solana" } or nil)
+  local config, message, err = options.open({ networks = known, pay_to = given.pay_to,
     assets = given.assets, wallet = false }, function() return nil end)
   if not config then
     err.message = err.message:gsub("^spraay%.open", where)
     return nil, message, err
   end
   return { networks = config.core.networks, assets = config.core.assets, pay_to = config.core.pay_to,
-    max = max,
-    payer = address }
+    max = max, payer = rail == "evm" and address or nil, payer_solana = rail == "solana" and address or nil }
 end
 
 --- Sign one entry of an offer that the policy allows: header name, header value. Nothing is
@@ -194,9 +194,14 @@ function x402.pay(offer, with, policy)
   local key, message, err = with:key()
   if not key then return nil, message, err end
   local checked
-  checked, message, err = policy_of(policy, key:address())
+  checked, message, err = policy_of(policy, key:address(), key:kind())
   if not checked then return nil, message, err end
   local prepared, why, code, refusal = core.x402_prepare(offer, checked)
+  if not prepared and code == "MISSING" and key:kind() == "solana" then
+    return errors.fail { kind = "policy", code = "blockhash",
+      message = "the offer gives no recent blockhash, and x402.pay asks no chain for one",
+      hint = "A client asks one: x402.session with rpc = { solana = \"https://…\" }" }
+  end
   if not prepared then
     return errors.fail { kind = "policy", code = code and tostring(code):lower() or "refused",
       message = tostring(why), hint = type(refusal) == "table" and refusal.hint or nil }

@@ -19,19 +19,22 @@ local function root()
   return here
 end
 
----@param given table  full, seed, kills, keep
+---@param given table  full, seed, kills, keep, rail ("solana": everything is paid there)
 return function(given)
   local seed = given.seed or os.time() % 1000000 + math.floor(cqueues.monotime() * 1000) % 1000
   local build = os.getenv "SPRAAY_SPEC_BUILD" or "build"
   local here = root()
   if build:sub(1, 1) ~= "/" then build = here .. "/" .. build end
   local bench = {
-    full = given.full, seed = seed, kills = given.kills, keep = given.keep, identities = {},
+    full = given.full, seed = seed, kills = given.kills, keep = given.keep, rail = given.rail, identities = {},
     paths = {
       root = here, shim = build .. "/spec/battery/shim.so", lua_path = here .. "/?.lua;" .. package.path,
-      lua_cpath = package.cpath,
+      lua_cpath = package.cpath, rail = given.rail,
     },
   }
+  -- Does the chain itself let only one of several authorizations of a purchase settle? Where it does not, what a
+  -- script has forgotten can be proven to be paid, but never be presented again.
+  bench.has_nonce = given.rail ~= "solana"
   -- A generator for a trial, told by its name.
   function bench.dice(name)
     local mixed = seed

@@ -75,10 +75,20 @@ local MUTANTS = {
     new = "    spraay_err err = judge(SPRAAY_CAP_BUDGET, 0, 1, 1, why);\n    (void)caps, (void)s;\n",
     only = "feigned/clean", sign = "though nothing went wrong",
   },
+  {
+    -- The fee payer signs first, so the chain knows a transfer by another name than the payer does.
+    name = "Solana proof by the payer's own signature", rail = "solana",
+    old = "        if (slot > p->highest || !is_candidate(p, doc, i)) continue;\n",
+    new = "        if (strcmp(signature, (const char *)p->q.message) != 0) continue;\n",
+    only = "proof/well after settle_then_timeout", sign = "settled %d+ times",
+  },
+  {
+    name = "Solana void before the height is final", rail = "solana",
+    old = "    if (p->height > p->q.last_height + SPRAAY_PROOF_SVM_MARGIN)\n        return conclude(",
+    new = "    if (p->height > 0)\n        return conclude(",
+    only = "proof/asked too early", sign = "is void, and was settled",
+  },
 }
-
--- Of money-rules for the other rail; there is nothing yet that it could be put into.
-local NOT_APPLICABLE = { "Solana proof by the payer's own signature" }
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -118,12 +128,15 @@ local function make()
   return ok, text
 end
 
-local function run(only)
+local function run(only, rail)
   return output_of(("cd %s && SPRAAY_SPEC_BUILD=build SPRAAY_SANDBOX_CPATH='%s/build/lua5.4/?.so;;' LUA_PATH='%s' "
-    .. "LUA_CPATH='%s/build/lua5.4/?.so;;' lua5.4 spec/battery/run.lua --short --show 1000 --seed 1 --only %s")
+    .. "LUA_CPATH='%s/build/lua5.4/?.so;;' lua5.4 spec/battery/run.lua --short --show 1000 --seed 1 %s --only %s")
     :format(quoted(folder), folder, ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;;"):gsub("%%s", folder), folder,
-            quoted(only)))
+            rail and "--rail " .. rail or "", quoted(only)))
 end
+
+-- Trials that several mutants share have to be passed by the good client once.
+local function trials_of(mutant) return mutant.only .. (mutant.rail or "") end
 
 -- How often a violation of the kind that is meant was found.
 local function count(text, sign)
@@ -155,7 +168,7 @@ local function try(mutant)
   local built, why = make()
   local found, output = 0, why
   if built then
-    output = run(mutant.only)
+    output = run(mutant.only, mutant.rail)
     found = count(output, mutant.sign)
   end
   process.spill(path, text)
@@ -170,17 +183,17 @@ local built, why = make()
 if not built then error("the copy does not build: " .. why, 0) end
 local passed, failed, judged = 0, 0, {}
 for _, mutant in ipairs(MUTANTS) do
-  if judged[mutant.only] == nil and (not given.only or mutant.name:find(given.only, 1, true)) then
-    local text, fine = run(mutant.only)
-    judged[mutant.only] = fine or text
+  if judged[trials_of(mutant)] == nil and (not given.only or mutant.name:find(given.only, 1, true)) then
+    local text, fine = run(mutant.only, mutant.rail)
+    judged[trials_of(mutant)] = fine or text
   end
 end
 print(("%-44s %-42s %s"):format("negative control", "scenario", "violations"))
 for _, mutant in ipairs(MUTANTS) do
   if not given.only or mutant.name:find(given.only, 1, true) then
     local found, trouble
-    if judged[mutant.only] ~= true then
-      trouble = "the good client fails these trials too:\n" .. judged[mutant.only]:sub(-2000)
+    if judged[trials_of(mutant)] ~= true then
+      trouble = "the good client fails these trials too:\n" .. judged[trials_of(mutant)]:sub(-2000)
     else
       found, trouble = try(mutant)
     end
@@ -193,7 +206,6 @@ for _, mutant in ipairs(MUTANTS) do
     end
   end
 end
-for _, name in ipairs(NOT_APPLICABLE) do print(("%-44s %s"):format(name, "not applicable: one rail")) end
 if not given.keep then os.execute("rm -rf " .. quoted(folder)) end
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and passed > 0 and 0 or 1)

@@ -56,6 +56,9 @@ function process.start(paths, plan, options)
     LUA_PATH = paths.lua_path, LUA_CPATH = paths.lua_cpath, HOME = options.folder, SPRAAY_STATE_DIR = options.folder,
     SPRAAY_GATEWAY = options.box.url, SPRAAY_BASE_RPC = options.box.rpc, SPRAAY_PRIVATE_KEY = options.box.key,
   }
+  if paths.rail == "solana" then
+    env.SPRAAY_SOLANA_KEY, env.SPRAAY_SOLANA_RPC = options.box.solana_key, options.box.solana_rpc
+  end
   if options.shim then
     env.LD_PRELOAD, env.BATTERY_FOLDER, env.BATTERY_REPORT = paths.shim, options.folder, self.report
     for name, value in pairs(options.shim) do env["BATTERY_" .. name] = value end

@@ -1,4 +1,5 @@
--- The battery: `lua5.4 spec/battery/run.lua [--full|--short] [--only NAME] [--seed N] [--kills N] [--keep]`.
+-- The battery: `lua5.4 spec/battery/run.lua [--full|--short] [--only NAME] [--seed N] [--kills N] [--keep]
+-- [--rail solana]`.
 -- See README.md beside this.
 -- SPDX-License-Identifier: MIT
 local bench_of = require "spec.battery.bench"
@@ -17,7 +18,8 @@ local function read_arguments(words)
     if word == "--short" then given.full = false
     elseif word == "--full" then given.full = true
     elseif word == "--keep" then given.keep = true
-    elseif word == "--only" or word == "--seed" or word == "--kills" or word == "--lanes" or word == "--show" then
+    elseif word == "--only" or word == "--seed" or word == "--kills" or word == "--lanes" or word == "--show"
+      or word == "--rail" then
       i = i + 1
       given[word:sub(3)] = tonumber(words[i]) or words[i]
     else
@@ -35,7 +37,10 @@ print("seed " .. bench.seed)
 
 local function wanted(name, row)
   if not given.only then return true end
-  return name == given.only or (name .. "/" .. row):find(given.only, 1, true) ~= nil
+  for only in given.only:gmatch "[^+]+" do
+    if name == only or (name .. "/" .. row):find(only, 1, true) then return true end
+  end
+  return false
 end
 
 local trials = {}

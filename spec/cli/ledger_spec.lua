@@ -320,7 +320,8 @@ describe("one's own word", function()
 
   for _, case in ipairs {
     { "trust x.example 0x123", "40 hex digits" }, { "trust http://x.example 0x" .. ("a"):rep(40), "plain http" },
-    { "trust x.example 0x" .. ("a"):rep(40) .. " --network solana", "EVM network" },
+    { "trust x.example 0x" .. ("a"):rep(40) .. " --network solana", "Solana address" },
+    { "trust x.example 0x" .. ("a"):rep(40) .. " --network cosmos:hub", "CAIP-2 id" },
     { "accept-price chta 0.04", "Did you mean" }, { "accept-price chat 0,04", "is not an amount" },
     { "accept-price chat 0.04 --gateway nowhere", "not an origin" },
     { "accept-price models 0.04", "no price is published" }, { "void", "missing argument" },
@@ -370,5 +371,56 @@ describe("an interrupt", function()
     assert.equal(130, code)
     assert.is_false(ok)
     assert.truthy(why:find("a mistake", 1, true))
+  end)
+end)
+
+describe("spraay ledger about Solana", function()
+  local key
+  setup(function() key = live.secret(box.solana_key) end)
+  teardown(function() os.remove(key) end)
+
+  local function solana(more)
+    local all = { wallet = require "spraay".wallet.solana(key), networks = { "solana" },
+      rpc = { solana = box.solana_rpc } }
+    for name, value in pairs(more or {}) do all[name] = value end
+    return all
+  end
+
+  local function env()
+    return { env = ("SPRAAY_SOLANA_KEY=%s SPRAAY_SOLANA_RPC=%s SPRAAY_GATEWAY=%s"):format(box.solana_key,
+      box.solana_rpc, box.url) }
+  end
+
+  it("asks the chain with the key of SPRAAY_SOLANA_KEY", function()
+    offset = -200   -- as if it had been signed a while ago
+    local id = lose("settle_then_reset", solana())
+    box:advance(60)
+    local text, status = on("reconcile", env())
+    assert.truthy(text:find(id .. ".*paid_lost"), text)
+    assert.equal(0, status, text)
+  end)
+
+  it("takes that key's word, and no other's", function()
+    local id = lose("reset_before_settle", solana())
+    local text, status = on("void " .. id, { key = true })
+    assert.equal(4, status, text)
+    text, status = on("void " .. id, env())
+    assert.equal(0, status, text)
+    assert.truthy(text:find("nothing on Solana refuses the second", 1, true), text)
+  end)
+
+  it("trusts a receiver there, and verifies what was written with that key", function()
+    lose("reset_before_settle", solana())
+    local text, status = on("trust x.example " .. box.solana_address .. " --network solana", env())
+    assert.equal(0, status, text)
+    assert.truthy(text:find("on solana from now on", 1, true), text)
+    local both = env()
+    both.key = true
+    text, status = on("verify", both)
+    assert.equal(0, status, text)
+    os.execute(("sqlite3 -cmd '.timeout 9000' %s 'UPDATE purchase SET last_height = last_height + 1'"):format(path))
+    text, status = on("verify", both)
+    assert.equal(8, status, text)
+    assert.truthy(text:find("does not fit", 1, true), text)
   end)
 end)

@@ -11,6 +11,7 @@
 #include "codec/base64.h"
 #include "codec/caip.h"
 #include "codec/url.h"
+#include "x402/svm_payload.h"
 
 static void must(bool holds)
 {
@@ -116,10 +117,49 @@ static void names(const char *p, size_t n)
     }
 }
 
+static void read_message(const uint8_t *message, size_t n)
+{
+    static spraay_svm_payload is; /* large; written by every reading */
+
+    if (spraay_svm_message_read(&is, message, n) != SPRAAY_OK) return;
+    must(is.message_n == n && memcmp(is.message, message, n) == 0);
+    must(is.memo.p >= (const char *)is.message && is.memo.p + is.memo.n <= (const char *)is.message + n);
+}
+
+/* Any bytes as a message, as a transaction, as a payment header; and a sound message with some bytes turned. */
+static void solana(const char *p, size_t n)
+{
+    static spraay_svm_payload is;
+    spraay_solana_payment pay = { .amount = 30000, .decimals = 6, .memo_n = 32 };
+    uint8_t message[SPRAAY_SOLANA_MESSAGE_MAX];
+    spraay_slice inner, given = { p, n };
+    size_t made = 0;
+
+    read_message((const uint8_t *)p, n);
+    if (spraay_svm_transaction_message(given, &inner)) read_message((const uint8_t *)inner.p, inner.n);
+    (void)!spraay_svm_payload_read(&is, given);
+
+    for (uint8_t i = 0; i < 32; i++) {
+        pay.fee_payer32[i] = (uint8_t)(i + 1);
+        pay.payer32[i] = (uint8_t)(i + 2);
+        pay.pay_to32[i] = (uint8_t)(i + 3);
+        pay.mint32[i] = (uint8_t)(i + 4);
+        pay.token_program32[i] = (uint8_t)(i + 5);
+        pay.memo[i] = 'm';
+    }
+    must(spraay_solana_payment_message(message, &made, &pay) == SPRAAY_OK);
+    must(spraay_svm_message_read(&is, message, made) == SPRAAY_OK);
+    must(is.amount == 30000 && is.memo.n == 32 && memcmp(is.payer32, pay.payer32, 32) == 0);
+    for (size_t i = 0; i + 2 < n; i += 3)
+        message[((unsigned char)p[i] * 256u + (unsigned char)p[i + 1]) % made] ^= (uint8_t)p[i + 2];
+    read_message(message, made);
+    if (n > 0) read_message(message, (unsigned char)p[0] % made);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static void (*const readers[])(const char *, size_t) = { base64, base58, url, amount, names };
+    static void (*const readers[])(const char *, size_t) = { base64, base58, url, amount, names, solana };
 
     if (n == 0) return 0;
     char *text = malloc(n); /* with no byte to spare */

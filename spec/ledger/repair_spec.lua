@@ -196,6 +196,8 @@ describe("a ledger of the first version", function()
     assert.is_true(exchange.new():buy().ok)
     local wallet = assert(core.wallet_signer{ address = rows[1].payer, nonce_secret = ("fixture."):rep(4) })
     assert.same({}, exchange.outcome(core.ledger(exchange.engine, place):ask("verify", { wallet = wallet })))
+    assert.equal("2", sqlite(place, "PRAGMA user_version"))
+    assert.equal("0", sqlite(place, "SELECT DISTINCT last_height FROM purchase"))
     exchange.ledger = before
     processes.clear(place)
   end)

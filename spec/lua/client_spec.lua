@@ -191,15 +191,6 @@ describe("a paid call", function()
   end)
 end)
 
-describe("client:plan", function()
-  it("says plainly that this version has none", function()
-    local value, message, err = assert(fake.new().open {}):plan {}
-    assert.is_nil(value)
-    assert.equal("unsupported", err.code)
-    assert.truthy(message:find("client:plan is not in this version", 1, true))
-  end)
-end)
-
 describe("what the core is told of a call", function()
   local spraay, world = fake.new()
   world.answer = function() return { price = "30000", body = CHAT } end

@@ -47,10 +47,14 @@ describe("compute futures", function()
     assert.equal(ID, account.id)
     assert.equal("50.000000", account.deposited)
     assert.equal("scale", account.tier)
-    assert.equal("0.010000", account.payment.amount)
-    assert.truthy(world.calls[1].body:find('"amount":"50"', 1, true))
-    assert.truthy(world.calls[1].body:find('"depositor":"0x19E7', 1, true))
-    assert.equal("never", world.calls[1].class)
+    assert.equal("0.011000", account.payment.amount)
+    assert.equal("0.001000", account.payment.parts[1].amount)
+    assert.truthy(world.calls[1].url:find("pricing", 1, true))   -- which dialect is it? Asked once
+    assert.truthy(world.calls[2].body:find('"amount":"50"', 1, true))
+    assert.truthy(world.calls[2].body:find('"depositor":"0x19E7', 1, true))
+    assert.equal("never", world.calls[2].class)
+    assert(client.futures:deposit { amount = "50" })
+    assert.truthy(world.calls[3].url:find("deposit", 1, true))
     assert.is_nil(tostring(account):find(ID, 1, true))   -- whoever knows the id can spend it
     for given, said in pairs { ["0.5"] = "from 1 USDC on", ["-5"] = "negative" } do
       local value, message = client.futures:deposit { amount = given }
@@ -177,9 +181,11 @@ describe("compute futures", function()
     world.answer = function()
       return { price = "10000", body = { status = "sign_required", transactions = { {}, {} } } }
     end
+    client.config.futures = "ledger"
     local value, message, err = client.futures:deposit { amount = "50" }
+    client.config.futures = nil
     assert.is_nil(value)
-    assert.equal("escrow", err.code)
+    assert.equal("dialect", err.code)
     assert.equal("yes", err.paid)
     assert.equal("0.010000", err.amount)
     assert.equal(2, #err.body.transactions)
@@ -189,13 +195,22 @@ describe("compute futures", function()
         error = { kind = "gateway", message = "the gateway answered 400", paid = "maybe", expect = "no",
           atomic = "1000" } }
     end
-    value, _, err = client.futures:account(ID):chat "x"
+    local account = setmetatable({ client = client, id = ID, dialect = "ledger" },
+      getmetatable(client.futures:account("0x" .. ("ab"):rep(20))))
+    value, message, err = account:chat "x"
     assert.is_nil(value)
-    assert.equal("escrow", err.code)
+    assert.equal("dialect", err.code)
     assert.equal("maybe", err.paid)
+    assert.truthy(message:find("by its address", 1, true))
+    value, message, err = client.futures:account(ID)   -- known by now: nothing is sent
+    assert.is_nil(value)
+    assert.equal("dialect", err.code)
+    assert.equal("no", err.paid)
+    assert.truthy(message:find("Name the account by its address", 1, true))
+    client.config.futures = "ledger"
     value, _, err = client.futures:account("0x" .. ("ab"):rep(20))
     assert.is_nil(value)
-    assert.equal("escrow", err.code)
+    assert.equal("dialect", err.code)
     assert.is_nil(client.futures:account "nonsense")
   end)
 end)

@@ -62,7 +62,7 @@ describe("a wallet", function()
   end)
 
   it("of a kind this version does not know says so", function()
-    for _, make in ipairs { spraay.wallet.keystore, spraay.wallet.solana } do
+    for _, make in ipairs { spraay.wallet.keystore } do
       local wallet, message, err = make "x"
       assert.is_nil(wallet)
       assert.equal("unsupported", err.code)

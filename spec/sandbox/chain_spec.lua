@@ -77,6 +77,17 @@ describe("the chain", function()
     assert.equal(2, #receipt.logs)
     assert.equal(5000, number(receipt.logs[2].data))
     assert.equal(cjson.null, box:chain("eth_getTransactionReceipt", { "0x" .. ("00"):rep(32) }))
+    local block = box:chain("eth_getBlockByHash", { receipt.blockHash, true })
+    local shown = block.transactions[#block.transactions]
+    assert.same({ transaction, receipt.from, receipt.blockNumber }, { shown.hash, shown.from, shown.blockNumber })
+  end)
+
+  it("knows what was paid after the clock was turned back", function()
+    pay()
+    box:clock(-600)
+    local nonce = pay()
+    assert.is_true(used(nonce))
+    assert.equal(1000000000 - 10000, balance(alice.address))
   end)
 
   it("tells a cancellation from a use", function()

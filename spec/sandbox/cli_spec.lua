@@ -59,6 +59,26 @@ describe("spraay sandbox", function()
     assert.is_nil(text:find("real", 1, true))
   end)
 
+  it("prints a funded throwaway key for Solana too, and where its chain is", function()
+    local text, status = run(": | " .. spraay .. " sandbox --port 0 --networks solana,base --until-eof")
+    assert.equal(0, status)
+    local core = require "spraay.core"
+    local key = core.base58_decode(text:match "export SPRAAY_SOLANA_KEY='(%w+)'\n")
+    assert.equal(64, #key)
+    assert.equal(key:sub(33), (core.ed25519_public(key:sub(1, 32))))
+    assert.equal(core.base58_encode(key:sub(33)), text:match "export SPRAAY_SOLANA_ADDRESS='(%w+)'\n")
+    assert.truthy(text:find "export SPRAAY_SOLANA_RPC='http://127%.0%.0%.1:%d+/_sandbox/rpc/solana'\n")
+  end)
+
+  it("gives it ether for gas, and speaks the dialect it is told", function()
+    local text = run(spraay .. [[ sandbox --dialect escrow --ether 0.25 --mining manual -- sh -c ]]
+      .. [['curl -s "$SPRAAY_GATEWAY/_sandbox/account?address=$SPRAAY_ADDRESS" $SPRAAY_GATEWAY/_sandbox/config \
+        $SPRAAY_GATEWAY/_sandbox/chain']])
+    assert.truthy(text:find('"mining":"manual"', 1, true), text)
+    assert.truthy(text:find('"eth":"0.25"', 1, true), text)
+    assert.truthy(text:find('"dialect":"escrow"', 1, true), text)
+  end)
+
   it("takes faults and options before the command, whatever the command's own look like", function()
     local text, status = run(spraay .. [[ sandbox --fault settle_fails:2 --rails 3 -- sh -c ]]
       .. [['curl -s $SPRAAY_GATEWAY/_sandbox/faults | grep -o "\"armed\":.*settle_fails"; echo "$1"']]
@@ -165,13 +185,15 @@ describe("spraay sandbox", function()
   end)
 
   for _, row in ipairs{
-    { "--dialect escrow", 2, "this release has the ledger dialect only" },
-    { "--dialect escrow -- true", 2, "this release has the ledger dialect only" },
-    { "--dialect esperanto", 2, "the ledger dialect" }, { "--fault nosuch", 2, 'no fault is called "nosuch"' },
+    { "--dialect esperanto", 2, "the ledger and the escrow dialect" }, { "--ether much", 2, "no amount of ether" },
+    { "--mining gold", 2, 'not "gold"' },
+    { "--dialect esperanto -- true", 2, 'not "esperanto"' }, { "--fault nosuch", 2, 'no fault is called "nosuch"' },
     { "--nosuch", 2, "unknown option '--nosuch'" }, { "--nosuch -- true", 2, "unknown option '--nosuch'" },
     { "--host 0.0.0.0", 2, "loopback only" }, { "--port 70000", 2, "70000 is not a whole number" },
     { "--rails 0", 2, "0 is not a whole number" }, { "--job-seconds=-1", 2, "not a number of seconds" },
     { "--funds much", 2, '"much" is no amount of USDC' }, { "--network solana", 2, 'unknown network "solana"' },
+    { "--networks solano", 2, 'unknown network "solano"' },
+    { "--networks solana-devnet", 2, "not offered beside base" },
     { "--json-log /nonexistent/log", 2, "/nonexistent/log: No such file" }, { "words", 2, "too many arguments" },
     { "--", 2, "no command after --" }, { "-- /nonexistent/command", 127, "/nonexistent/command: command not found" },
     { "-- options", 127, "options: " },

@@ -234,10 +234,11 @@ describe("the gate", function()
       assert.equal("invalid_exact_evm_nonce_already_used", payer.challenge(answer).error)
     end)
 
-    it("nothing on Solana: that rail is offered, not served", function()
+    it("nothing on Solana that is no transaction", function()
       local header = payer.header{ x402Version = 2, payload = { transaction = "AA==" },
         accepted = payer.challenge(box:request("POST", CHAT, { body = HELLO })).accepts[2] }
-      assert.equal("unsupported_scheme", payer.challenge(alice:present("POST", CHAT, HELLO, header)).error)
+      assert.equal("invalid_exact_svm_payload_transaction_could_not_be_decoded",
+                   payer.challenge(alice:present("POST", CHAT, HELLO, header)).error)
     end)
   end)
 

@@ -470,6 +470,7 @@ function fake.new(env)
     pid = function() return world.process end,
     engine = function() return setmetatable({ world = world }, Engine) end,
     client = function(_, config)
+      config.wallet = config.wallet and config.wallet[1]   -- one of a list is enough here
       local client = setmetatable({ world = world, config = config }, Client)
       world.clients[#world.clients + 1] = client
       return client
@@ -482,6 +483,11 @@ function fake.new(env)
       if world.env[name] then return setmetatable({}, Wallet) end
       return nil, "it is not set", "MISSING"
     end,
+    wallet_env_rail = function(name)
+      local key = world.env[name]
+      return key and (key:match("^0x") and "evm" or "solana")
+    end,
+    wallet_solana = function() return nil, "its mode is 0644", "PERMISSION" end,
     wallet_file = function() return nil, "its mode is 0644", "PERMISSION" end,
     wallet_signer = function(spec) return setmetatable({ external = true, given = spec.address }, Wallet) end,
     wallet_random = function() return setmetatable({}, Wallet) end,

@@ -1,7 +1,7 @@
 --- The sandbox as a process of its own, for specs of any Lua:
 ---   local sandbox = require "spec.support.sandbox"
 ---   local box = sandbox.start{ faults = { "settle_then_reset:1" } }
----   box.url, box.rpc, box.key, box.address
+---   box.url, box.rpc, box.key, box.address, box.solana_rpc, box.solana_key, box.solana_address
 ---   box:ledger()  box:fault(name, options)  box:clear()  box:fund(address, "5")  box:clock(600)
 ---   box:advance(300)  box:config{ job_seconds = 0 }  box:reset()  box:cancel(address, nonce)
 ---   box:request(method, path, options)  box:stop()
@@ -147,7 +147,8 @@ function sandbox.start(options)
   if not values.SPRAAY_GATEWAY then error("the sandbox did not start", 2) end
   return setmetatable({
     process = process, pid = pid, url = values.SPRAAY_GATEWAY, rpc = values.SPRAAY_BASE_RPC,
-    key = values.SPRAAY_PRIVATE_KEY, address = values.SPRAAY_ADDRESS,
+    key = values.SPRAAY_PRIVATE_KEY, address = values.SPRAAY_ADDRESS, solana_rpc = values.SPRAAY_SOLANA_RPC,
+    solana_key = values.SPRAAY_SOLANA_KEY, solana_address = values.SPRAAY_SOLANA_ADDRESS,
   }, box)
 end
 

@@ -98,6 +98,8 @@ static void push_terms(lua_State *L, const spraay_call *c)
     set_int(L, "valid_for", (int64_t)s->choice.window_s);
     set_int(L, "version", s->offer.version);
     if (s->policy.published != NULL) set_text(L, "price", s->policy.published);
+    if (e->fee_payer != NULL) set_text(L, "fee_payer", e->fee_payer);
+    if (e->memo != NULL) set_text(L, "memo", e->memo);
     if (spraay_call_purchase_id(c)[0]) set_text(L, "purchase", spraay_call_purchase_id(c));
 }
 

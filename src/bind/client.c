@@ -218,9 +218,11 @@ static int client_gc(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg client_methods[] = {
-    { "call", bind_client_call }, { "totals", bind_client_totals }, { "close", client_gc }, { NULL, NULL }
-};
+static const luaL_Reg client_methods[] = { { "call", bind_client_call },
+                                           { "totals", bind_client_totals },
+                                           { "evm", bind_client_evm },
+                                           { "close", client_gc },
+                                           { NULL, NULL } };
 static const luaL_Reg client_meta[] = { { "__gc", client_gc }, { NULL, NULL } };
 
 static int l_client(lua_State *L)
@@ -228,7 +230,8 @@ static int l_client(lua_State *L)
     spraay_engine *e = bind_check_engine(L, 1);
     spraay_client_config cfg = { 0 };
     struct client_box *box;
-    spraay_wallet *wallet;
+    spraay_wallet *wallets[8];
+    size_t n_wallets = 0;
     spraay_hub *hub;
     spraay_err err;
 
@@ -240,8 +243,20 @@ static int l_client(lua_State *L)
     box->c = NULL;
     luaL_getmetatable(L, CLIENT);
     lua_setmetatable(L, -2);
-    (void)bind_field(L, 2, "wallet"); /* at 4 */
-    wallet = bind_opt_wallet(L, 4);
+    (void)bind_field(L, 2, "wallet"); /* at 4: one, or a list */
+    if (lua_type(L, 4) == LUA_TTABLE) {
+        size_t n = spr_rawlen(L, 4);
+        luaL_argcheck(L, n <= sizeof wallets / sizeof wallets[0], 2, "too many wallets");
+        for (; n_wallets < n; n_wallets++) {
+            lua_rawgeti(L, 4, (int)n_wallets + 1);
+            wallets[n_wallets] = bind_opt_wallet(L, 5);
+            luaL_argcheck(L, wallets[n_wallets] != NULL, 2, "expected wallets");
+            lua_pop(L, 1); /* the list keeps it */
+        }
+    } else {
+        wallets[0] = bind_opt_wallet(L, 4);
+        n_wallets = wallets[0] != NULL;
+    }
 
     cfg.gateway = bind_text(L, 2, "gateway");
     luaL_argcheck(L, cfg.gateway != NULL, 2, "gateway is missing");
@@ -272,7 +287,7 @@ static int l_client(lua_State *L)
 
     hub = bind_hub(L, e, &err);
     if (err != SPRAAY_OK) return bind_fail(L, err);
-    err = spraay_client_new(&box->c, hub, &cfg, wallet);
+    err = spraay_client_new(&box->c, hub, &cfg, wallets, n_wallets);
     if (err != SPRAAY_OK) return bind_fail(L, err);
     lua_settop(L, 3);
     return 1;

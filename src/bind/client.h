@@ -14,6 +14,7 @@ spraay_hub *bind_hub(lua_State *L, spraay_engine *e, spraay_err *err);
 
 /* client:call{…}, see bind/call.c. */
 int bind_client_call(lua_State *L);
+int bind_client_evm(lua_State *L);
 
 /* A field of the table at i, of the type named; raises for another. Texts and lists live while the
  * table keeps them; the lists leave values on the stack and need luaL_checkstack by the caller. */

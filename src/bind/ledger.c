@@ -145,7 +145,9 @@ static void push_purchase(lua_State *L, const spraay_purchase *p, bool live)
     set_flag(L, "named", p->named);
     set_flag(L, "live", live);
     set_flag(L, "booked", p->booked);
-    if (p->fixed) {
+    if (spraay_purchase_is_on_chain(p)) { /* what it signed last, and no authorization's nonce */
+        if (p->stored.transaction[0] == '\0') set_text(L, "transaction", p->header_value);
+    } else if (p->fixed) {
         spraay_hex_encode(mark + 2, p->mark32, sizeof p->mark32);
         set_text(L, "mark", mark);
     }

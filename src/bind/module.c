@@ -12,6 +12,9 @@ extern const luaL_Reg bind_codec[];
 extern const luaL_Reg bind_json[];
 extern const luaL_Reg bind_crypto[];
 extern const luaL_Reg bind_chain[];
+extern const luaL_Reg bind_solana[];
+extern const luaL_Reg bind_evm[];
+extern const luaL_Reg bind_evm_sender[];
 extern const luaL_Reg bind_clock[];
 extern const luaL_Reg bind_wallet[];
 extern const luaL_Reg bind_client[];
@@ -20,6 +23,7 @@ extern const luaL_Reg bind_engine[];
 extern const luaL_Reg bind_x402[];
 extern const luaL_Reg bind_x402_answers[];
 extern const luaL_Reg bind_proof[];
+extern const luaL_Reg bind_proof_svm[];
 extern const luaL_Reg bind_socket[];
 extern const luaL_Reg bind_files[];
 
@@ -31,6 +35,9 @@ static const luaL_Reg *const tables[] = {
     bind_json,
     bind_crypto,
     bind_chain,
+    bind_solana,
+    bind_evm,
+    bind_evm_sender,
     bind_clock,
     bind_wallet,
     bind_client,
@@ -39,6 +46,7 @@ static const luaL_Reg *const tables[] = {
     bind_x402,
     bind_x402_answers,
     bind_proof,
+    bind_proof_svm,
     bind_socket,
     bind_files,
 };

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "bind/x402_args.h"
+
 #define WALLET "spraay.wallet"
 
 struct wallet_box {
@@ -42,10 +44,12 @@ static int wallet_source(lua_State *L)
     return 1;
 }
 
+/* "evm" or "solana". */
 static int wallet_kind(lua_State *L)
 {
-    (void)check(L, 1);
-    lua_pushliteral(L, "evm");
+    const struct wallet_box *box = check(L, 1);
+    luaL_argcheck(L, box->w != NULL, 1, "the wallet is closed");
+    lua_pushstring(L, bind_rail_name(spraay_wallet_rail(box->w)));
     return 1;
 }
 
@@ -84,7 +88,7 @@ static int wallet_tostring(lua_State *L)
     lua_pushlstring(L, a, 6);
     lua_pushliteral(L, "...");
     lua_pushstring(L, a + strlen(a) - 4);
-    lua_pushfstring(L, " (evm, %s)", spraay_wallet_source(box->w));
+    lua_pushfstring(L, " (%s, %s)", bind_rail_name(spraay_wallet_rail(box->w)), spraay_wallet_source(box->w));
     lua_concat(L, 5);
     return 1;
 }
@@ -123,13 +127,32 @@ static int l_wallet_env(lua_State *L)
     return finish(L, spraay_wallet_from_env(&box->w, name.p, why), why);
 }
 
-static int l_wallet_file(lua_State *L)
+/* wallet_env_rail(name) → "evm", "solana", or nil when it is not set; the key does not come along */
+static int l_wallet_env_rail(lua_State *L)
+{
+    spraay_slice name = bind_check_string(L, 1);
+
+    lua_pushstring(L, bind_rail_name(spraay_wallet_env_rail(name.p)));
+    return 1;
+}
+
+static int from_file(lua_State *L, spraay_rail rail)
 {
     spraay_slice path = bind_check_string(L, 1);
     char why[SPRAAY_WALLET_WHY] = "";
     struct wallet_box *box = push(L);
 
-    return finish(L, spraay_wallet_from_file(&box->w, path.p, why), why);
+    return finish(L, spraay_wallet_from_file(&box->w, rail, path.p, why), why);
+}
+
+static int l_wallet_file(lua_State *L)
+{
+    return from_file(L, SPRAAY_RAIL_EVM);
+}
+
+static int l_wallet_solana(lua_State *L)
+{
+    return from_file(L, SPRAAY_RAIL_SVM);
 }
 
 static int l_wallet_random(lua_State *L)
@@ -157,7 +180,9 @@ static int l_wallet_signer(lua_State *L)
 }
 
 const luaL_Reg bind_wallet[] = { { "wallet_env", l_wallet_env },
+                                 { "wallet_env_rail", l_wallet_env_rail },
                                  { "wallet_file", l_wallet_file },
                                  { "wallet_random", l_wallet_random },
                                  { "wallet_signer", l_wallet_signer },
+                                 { "wallet_solana", l_wallet_solana },
                                  { NULL, NULL } };

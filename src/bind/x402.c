@@ -6,7 +6,7 @@
  * For Lua:
  *   x402_read(status, headers, body) -> offer | nil, sentence, NAME
  *   x402_choose(offer, policy)       -> choice | nil, sentence, code, refusal
- *   x402_prepare(offer, policy, { now=, nonce= })
+ *   x402_prepare(offer, policy, { now=, nonce=, blockhash=, token_program= })
  *                                    -> prepared | nil, sentence, code, refusal
  *   x402_finish(prepared, signature or wallet, { payment_id=, omit_resource= })
  *                                    -> header name, value | nil, sentence, NAME
@@ -21,6 +21,7 @@
 #include "bind/wallet.h"
 #include "bind/x402_args.h"
 #include "chain/eip55.h"
+#include "client/lookup_svm.h"
 #include "codec/hex.h"
 #include "core/secret.h"
 #include "core/time.h"
@@ -233,6 +234,8 @@ static void check_order(lua_State *L, int i, spraay_order *order, spraay_err *er
     else
         memcpy(order->mark32, bind_check_bytes(L, lua_gettop(L), 32), 32);
     lua_pop(L, 1);
+    order->blockhash = bind_opt_text(L, i, "blockhash");
+    order->token_program = bind_opt_text(L, i, "token_program");
 }
 
 /* Choose and prepare; pushes the prepared table, or pushes a refusal and returns its count. */
@@ -265,6 +268,7 @@ static int push_prepared(lua_State *L, int offer, const struct bind_policy *poli
     order->payer = choice.payer;
     order->x402_version = o->version;
     order->window_s = choice.window_s;
+    if (spraay_lookup_svm_is_blockhash(choice.entry->blockhash)) order->blockhash = choice.entry->blockhash;
     err = choice.scheme->prepare(&p->signing, order);
     if (err != SPRAAY_OK) return bind_fail(L, err);
 
@@ -274,7 +278,11 @@ static int push_prepared(lua_State *L, int offer, const struct bind_policy *poli
     bind_push_buf(L, json);
     lua_setfield(L, table, "typed_data");
     lua_settop(L, table);
-    set_hex(L, "digest", p->signing.digest32);
+    if (p->signing.message_n > 0)
+        bind_set_slice(L, "message",
+                       (spraay_slice){ (const char *)p->signing.message, p->signing.message_n });
+    else
+        set_hex(L, "digest", p->signing.digest32);
     set_hex(L, "nonce", order->mark32);
     bind_set_int(L, "valid_after", (int64_t)p->signing.valid_after_s);
     bind_set_int(L, "valid_before", (int64_t)p->signing.valid_before_s);
@@ -330,7 +338,7 @@ static int l_finish(lua_State *L)
 {
     spraay_payload_options options;
     spraay_slice sig = { "", 0 };
-    uint8_t sig65[65] = { 0 };
+    uint8_t made[SPRAAY_WALLET_SIG] = { 0 };
     spraay_wallet *wallet = NULL;
     int n;
 
@@ -350,13 +358,12 @@ static int l_finish(lua_State *L)
     lua_rawget(L, 1);
     const spraay_offer *o = check_offer(L, lua_gettop(L));
     if (wallet != NULL) {
-        spraay_err err = spraay_wallet_sign(wallet, sig65, p->signing.digest32);
+        spraay_err err = spraay_wallet_sign_payment(wallet, made, &sig.n, &p->signing);
         if (err != SPRAAY_OK) return bind_fail(L, err);
-        sig.p = (const char *)sig65;
-        sig.n = sizeof sig65;
+        sig.p = (const char *)made;
     }
     n = push_header(L, p, o, sig, &options);
-    spraay_memwipe(sig65, sizeof sig65);
+    spraay_memwipe(made, sizeof made);
     return n;
 }
 

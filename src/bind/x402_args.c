@@ -263,6 +263,7 @@ void bind_check_mine(lua_State *L, int i, spraay_receipt_mine *out)
     out->network = bind_opt_text(L, i, "network");
     out->payer = bind_opt_text(L, i, "payer");
     out->amount = limit(L, i, "amount");
+    out->fee_payer = bind_opt_text(L, i, "fee_payer");
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/flight.h"
+#include "client/intent.h"
 #include "codec/hex.h"
 #include "codec/url.h"
 #include "core/time.h"
@@ -26,18 +27,6 @@ static spraay_err hash_request(spraay_flight *f)
     return err;
 }
 
-static spraay_err fresh_id(spraay_flight *f)
-{
-    uint8_t raw[16];
-    char hex[33];
-    spraay_err err = spraay_random(raw, sizeof raw);
-
-    if (err != SPRAAY_OK) return err;
-    spraay_hex_encode(hex, raw, sizeof raw);
-    (void)snprintf(f->fresh_id, sizeof f->fresh_id, "pur_%s", hex);
-    return SPRAAY_OK;
-}
-
 static bool may_pay(const spraay_client *c, const char *origin)
 {
     if (strcmp(origin, c->gateway) == 0) return true;
@@ -50,7 +39,7 @@ static bool may_pay(const spraay_client *c, const char *origin)
 static bool is_payment(spraay_slice name)
 {
     return spraay_slice_eq_str_nocase(name, "PAYMENT-SIGNATURE") ||
-           spraay_slice_eq_str_nocase(name, "X-PAYMENT");
+           spraay_slice_eq_str_nocase(name, "X-PAYMENT") || spraay_slice_eq_str_nocase(name, "X-SOLANA-TX");
 }
 
 /* The client's headers go to its gateway only: an API key is nobody else's business. */
@@ -132,7 +121,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
     if (err == SPRAAY_OK) err = set_url(f, r, &insecure);
     if (err == SPRAAY_OK) err = copy_fields(f, r);
     if (err == SPRAAY_OK) err = hash_request(f);
-    if (err == SPRAAY_OK) err = fresh_id(f);
+    if (err == SPRAAY_OK) err = spraay_intent_fresh_id(f->fresh_id);
     if (err != SPRAAY_OK) return err;
 
     policy.published = f->price;
@@ -149,6 +138,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
         .reconcile = r->reconcile != NULL,
         .ask = r->ask,
         .claims = r->cls != SPRAAY_CLASS_FREE && c->wallet != NULL,
+        .named = r->purchase != NULL || c->run != NULL,
         /* A name makes even a look one purchase: it is not looked for anew. */
         .cls = r->purchase != NULL && r->cls == SPRAAY_CLASS_LOOK ? SPRAAY_CLASS_REPEAT : r->cls,
         .probe_safe = strcmp(f->method, "GET") == 0 || r->price != NULL || r->cls == SPRAAY_CLASS_REPEAT ||

@@ -243,7 +243,7 @@ void spraay_client_unref(spraay_client *c)
     free(c->user_agent);
     free(c->spill_dir);
     free(c->per_call);
-    spraay_wallet_unref(c->wallet);
+    for (size_t i = 0; i <= SPRAAY_RAIL_SVM; i++) spraay_wallet_unref(c->wallets[i]);
     spraay_ledger_unref(c->ledger);
     spraay_hub_unref(c->hub);
     free(c);
@@ -269,7 +269,8 @@ static void set_policy(spraay_client *c)
     p->n_networks = c->n_networks;
     p->assets = c->assets;
     p->n_assets = c->n_assets;
-    p->payer_evm = c->wallet ? spraay_wallet_address(c->wallet) : NULL;
+    p->payer_evm = c->wallets[SPRAAY_RAIL_EVM] ? spraay_wallet_address(c->wallets[SPRAAY_RAIL_EVM]) : NULL;
+    p->payer_svm = c->wallets[SPRAAY_RAIL_SVM] ? spraay_wallet_address(c->wallets[SPRAAY_RAIL_SVM]) : NULL;
     p->per_call = c->per_call;
     p->pay_to = (const char *const *)c->pay_to;
     p->n_pay_to = c->n_pay_to;
@@ -297,6 +298,20 @@ static spraay_err set_scope(spraay_client *c, const spraay_client *previous)
     return err;
 }
 
+/* Each wallet at its rail's place, and the one that leads. */
+static spraay_err set_wallets(spraay_client *c, spraay_wallet *const *wallets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        spraay_wallet **place = &c->wallets[spraay_wallet_rail(wallets[i])];
+        if (*place != NULL) return SPRAAY_DUPLICATE;
+        *place = spraay_wallet_ref(wallets[i]);
+    }
+    for (size_t i = 0; i < c->n_networks && c->wallet == NULL; i++)
+        c->wallet = c->wallets[spraay_network_rail(c->networks[i])];
+    for (size_t i = 0; i <= SPRAAY_RAIL_SVM && c->wallet == NULL; i++) c->wallet = c->wallets[i];
+    return SPRAAY_OK;
+}
+
 /* A signer outside without a marking secret gets one that lies beside the ledger. Where none can be had, its
  * purchases have no name that lasts, and named ones are refused. */
 static void seed(spraay_wallet *w, const char *ledger)
@@ -312,7 +327,7 @@ static void seed(spraay_wallet *w, const char *ledger)
 }
 
 spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_client_config *cfg,
-                             spraay_wallet *wallet)
+                             spraay_wallet *const *wallets, size_t n_wallets)
 {
     spraay_client *c = calloc(1, sizeof *c);
     bool ok = true;
@@ -329,9 +344,9 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
         return err;
     }
     (void)spraay_ledger_ref(c->ledger);
-    if (wallet != NULL && cfg->ledger != NULL && !spraay_wallet_marks_last(wallet)) seed(wallet, cfg->ledger);
+    for (size_t i = 0; i < n_wallets; i++)
+        if (cfg->ledger != NULL && !spraay_wallet_marks_last(wallets[i])) seed(wallets[i], cfg->ledger);
     err = SPRAAY_NOMEM;
-    c->wallet = wallet ? spraay_wallet_ref(wallet) : NULL;
     c->production = cfg->production;
     c->gateway = spraay_text_copy(cfg->gateway, &ok);
     c->run = spraay_text_copy(cfg->run, &ok);
@@ -361,6 +376,7 @@ spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub, const spraay_
     if (ok) {
         uint64_t per_call; /* kept as digits for the policy; read here only to be judged */
         err = c->n_networks > SPRAAY_POLICY_NETWORKS ? SPRAAY_NETWORK : set_scope(c, cfg->previous);
+        if (err == SPRAAY_OK) err = set_wallets(c, wallets, n_wallets);
         if (err == SPRAAY_OK && (!cap(&c->caps.budget, cfg->budget) || !cap(&c->caps.per_day, cfg->per_day) ||
                                  !cap(&c->caps.per_host, cfg->per_host) || !cap(&per_call, cfg->per_call)))
             err = SPRAAY_SYNTAX;

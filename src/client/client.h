@@ -67,10 +67,12 @@ typedef struct spraay_client_config {
     size_t n_headers;
 } spraay_client_config;
 
-/* 'wallet' may be NULL: such a client asks, quotes and uses free routes.
- * Returns SPRAAY_OK, SPRAAY_SYNTAX or SPRAAY_NETWORK for a bad config, SPRAAY_NOMEM. */
+/* One wallet per rail; without any the client asks, quotes and uses free routes.
+ * Returns SPRAAY_OK, SPRAAY_SYNTAX or SPRAAY_NETWORK for a bad config, SPRAAY_DUPLICATE for two wallets of one
+ * rail, SPRAAY_NOMEM. */
 SPRAAY_MUST_USE spraay_err spraay_client_new(spraay_client **out, spraay_hub *hub,
-                                             const spraay_client_config *cfg, spraay_wallet *wallet);
+                                             const spraay_client_config *cfg, spraay_wallet *const *wallets,
+                                             size_t n_wallets);
 void spraay_client_unref(spraay_client *c);
 /* For questions to the client's ledger about its own budget. */
 spraay_ledger *spraay_client_ledger(spraay_client *c);

@@ -129,6 +129,7 @@ static bool advance(spraay_flight *f)
     case SPRAAY_WANT_PAY: return flight_request(f);
     case SPRAAY_WANT_APPROVAL: return false;
     case SPRAAY_WANT_RESERVE: return flight_reserve(f);
+    case SPRAAY_WANT_CHAIN: return flight_look_up(f);
     case SPRAAY_WANT_SIGNATURE: return flight_sign(f);
     case SPRAAY_WANT_RECORD: return flight_record(f);
     case SPRAAY_WANT_DELIVER:

@@ -8,7 +8,9 @@
 #define SPRAAY_CLIENT_FLIGHT_H
 
 #include "client/client.h"
+#include "client/lookup_svm.h"
 #include "client/proof.h"
+#include "client/proof_svm.h"
 
 typedef struct spraay_flight spraay_flight;
 
@@ -30,8 +32,9 @@ struct spraay_hub {
 struct spraay_client {
     spraay_hub *hub;
     spraay_ledger *ledger;
-    spraay_wallet *wallet;
-    spraay_policy policy; /* borrows from 'texts' */
+    spraay_wallet *wallets[SPRAAY_RAIL_SVM + 1]; /* by rail; NULL where there is none */
+    spraay_wallet *wallet;                       /* of the first network that can be paid on; NULL: none */
+    spraay_policy policy;                        /* borrows from 'texts' */
     spraay_caps caps;
     uint8_t budget_scope[32];
     bool production;
@@ -45,12 +48,21 @@ struct spraay_client {
     size_t n_assets;
     struct {
         char *network, *url;
+        bool known; /* it serves that network: it said so */
     } * rpc;
     size_t n_rpc;
     spraay_field *headers;
     size_t n_headers;
     int64_t connect_ms, idle_ms, total_ms;
     unsigned retries;
+};
+
+enum flight_asks {
+    FLIGHT_ASKS_NOTHING,
+    FLIGHT_ASKS_PROOF,     /* what became of an EVM authorization */
+    FLIGHT_ASKS_PROOF_SVM, /* what became of a Solana payment */
+    FLIGHT_ASKS_SCAN,      /* was a named purchase paid before, when nothing is on record? */
+    FLIGHT_ASKS_LOOKUP     /* what a Solana message needs */
 };
 
 struct spraay_flight {
@@ -80,8 +92,12 @@ struct spraay_flight {
     unsigned occurrence; /* of an equal intent in a named run: none before this one */
 
     spraay_transfer *transfer;
-    spraay_proof proof;
-    bool proving;
+    union { /* which one, by the rail and what the session wants */
+        spraay_proof evm;
+        spraay_proof_svm svm;
+        spraay_lookup_svm lookup;
+    } chain;
+    enum flight_asks asking; /* of a chain, at present */
     spraay_timer timer;
 
     /* the request, owned */

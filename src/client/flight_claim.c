@@ -7,55 +7,15 @@
 #include <string.h>
 
 #include "client/flight_private.h"
-#include "codec/hex.h"
-#include "crypto/sha256.h"
+#include "client/intent.h"
 
-/* What the id of a named purchase is derived from; empty when it has no name. */
-static spraay_err name_purchase(spraay_flight *f)
+static spraay_intent intent_of(const spraay_flight *f)
 {
-    const spraay_client *c = f->client;
-    char hex[33];
-    const char *parts[5];
-    size_t n = 0;
-    spraay_err err = SPRAAY_OK;
-
-    spraay_buf_clear(&f->name);
-    if (f->purchase_name != NULL) {
-        parts[n++] = "purchase";
-        parts[n++] = f->purchase_name;
-        parts[n++] = f->origin;
-    } else if (c->run != NULL) {
-        spraay_hex_encode(hex, f->request_hash, 16);
-        parts[n++] = "run";
-        parts[n++] = c->run;
-        parts[n++] = f->step ? f->step : "";
-        parts[n++] = f->origin;
-        parts[n++] = hex;
-    }
-    for (size_t i = 0; i < n && err == SPRAAY_OK; i++)
-        err = spraay_buf_printf(&f->name, "%zu:%s", strlen(parts[i]), parts[i]);
-    return err;
-}
-
-/* Everything that makes two calls the same intent. */
-static spraay_err intent_key(spraay_flight *f, uint8_t key[32])
-{
-    const spraay_client *c = f->client;
-    char hash[65];
-    const char *parts[] = {
-        spraay_wallet_address(c->wallet), f->origin, hash, c->run ? c->run : "", c->scope ? c->scope : "",
-        f->scope ? f->scope : ""
-    };
-    spraay_buf text;
-    spraay_err err = SPRAAY_OK;
-
-    spraay_hex_encode(hash, f->request_hash, 32);
-    spraay_buf_init(&text, 65536);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && err == SPRAAY_OK; i++)
-        err = spraay_buf_printf(&text, "%zu:%s", strlen(parts[i]), parts[i]);
-    if (err == SPRAAY_OK) spraay_sha256(key, text.d, text.n);
-    spraay_buf_wipe(&text);
-    return err;
+    return (spraay_intent){ .origin = f->origin,
+                            .request32 = f->request_hash,
+                            .purchase = f->purchase_name,
+                            .scope = f->scope,
+                            .step = f->step };
 }
 
 static spraay_past past_of(const spraay_purchase *p, char amount[24])
@@ -120,7 +80,7 @@ static void take_orders(spraay_flight *g, spraay_flight *f)
     SWAP(char *, g->max, f->max);
     SWAP(spraay_field *, g->headers, f->headers);
     SWAP(size_t, g->n_headers, f->n_headers);
-    f->session.policy.fixed = g->session.policy.fixed; /* the record's */
+    f->session.policy.fixed = g->session.policy.fixed; /* the record's, in g's own memory */
     f->session.policy.origin = g->origin;
     g->session.policy = f->session.policy;
     g->session.cfg.cls = f->session.cfg.cls;
@@ -232,12 +192,17 @@ static void claimed(spraay_flight *f, spraay_err err)
 static spraay_err prepare_claim(spraay_flight *f)
 {
     spraay_claim *c = &f->claim;
-    spraay_err err = intent_key(f, c->key);
+    spraay_intent intent = intent_of(f);
+    spraay_err err = spraay_intent_key(c->key, f->client, &intent);
 
-    if (err == SPRAAY_OK) err = name_purchase(f);
-    if (err == SPRAAY_OK)
-        err = spraay_ledger_know(f->client->ledger, spraay_wallet_address(f->client->wallet),
-                                 spraay_wallet_auth_key(f->client->wallet));
+    if (err == SPRAAY_OK) err = spraay_intent_name(&f->name, f->client, &intent);
+    c->also = NULL;
+    for (size_t i = 0; i <= SPRAAY_RAIL_SVM && err == SPRAAY_OK; i++) {
+        const spraay_wallet *w = f->client->wallets[i];
+        if (w == NULL) continue;
+        err = spraay_ledger_know(f->client->ledger, spraay_wallet_address(w), spraay_wallet_auth_key(w));
+        if (w != f->client->wallet) c->also = spraay_wallet_address(w);
+    }
     if (err != SPRAAY_OK) return err;
     memcpy(c->request, f->request_hash, 32);
     c->by_id = f->reconcile;
@@ -271,6 +236,16 @@ static void meet_flight(spraay_flight *f, spraay_flight *g)
     spraay_purchase_unref(f->op.purchase);
 }
 
+/* No authorization, so no chain knows of one: what became of it is for the call that began it to see. */
+static void refuse_chain(spraay_flight *f)
+{
+    flight_post(f, f->op.purchase, (spraay_op){ .kind = SPRAAY_OP_RELEASE, .landed = true });
+    spraay_purchase_unref(f->op.purchase);
+    spraay_session_unclaimed(
+        &f->session, "usage", "on_chain", "this purchase is a transaction of the wallet's own, not a payment",
+        "make the same deposit or refund again: it looks after the transaction and pays nothing anew");
+}
+
 bool flight_claim(spraay_flight *f)
 {
     spraay_flight *g;
@@ -292,6 +267,10 @@ bool flight_claim(spraay_flight *f)
     f->asked = false;
     if (claim_trouble(f)) return true;
     f->occurrence = f->op.occurrence;
+    if (f->op.err == SPRAAY_OK && spraay_purchase_is_on_chain(f->op.purchase)) {
+        refuse_chain(f);
+        return true;
+    }
     if (f->op.err == SPRAAY_OK && f->op.adopted) {
         g = flight_of(f->hub, f->op.purchase, f);
         if (g != NULL) {

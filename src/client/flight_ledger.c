@@ -164,6 +164,11 @@ static void cap_sentence(const spraay_flight *f, char *sentence, size_t size, co
                    wanted, *code + strlen("over_"), limit, committed);
 }
 
+spraay_wallet *flight_wallet(const spraay_flight *f)
+{
+    return f->client->wallets[f->session.choice.entry->rail];
+}
+
 bool flight_reserve(spraay_flight *f)
 {
     char sentence[400];
@@ -173,6 +178,8 @@ bool flight_reserve(spraay_flight *f)
     if (!f->asked) {
         spraay_client_unref(f->former); /* these terms were chosen by 'client' */
         f->former = NULL;
+        /* Whose row it is may depend on the network; what was signed before is the same payer's. */
+        (void)snprintf(f->purchase->payer, sizeof f->purchase->payer, "%s", f->session.choice.payer);
         f->op.purchase = f->purchase;
         f->op.amount = strtoull(f->session.micro, NULL, 10);
         memcpy(f->op.budget_scope, f->client->budget_scope, sizeof f->op.budget_scope);
@@ -212,8 +219,10 @@ static void fix_terms(spraay_flight *f)
     memcpy(p->mark32, f->session.mark32, sizeof p->mark32);
     p->fixed = true;
     if (p->signed_at == 0) p->signed_at = now.wall_s;
-    if (f->session.valid_before_s > p->valid_before) p->valid_before = f->session.valid_before_s;
-    dies_ms = now.mono_ms + (f->session.valid_before_s - now.wall_s) * 1000;
+    if (f->session.until_s > p->valid_before) p->valid_before = f->session.until_s;
+    p->last_height =
+        f->session.facts.last_height; /* of the one that lives: those before it are proven dead */
+    dies_ms = now.mono_ms + (f->session.until_s - now.wall_s) * 1000;
     if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }
 
@@ -230,10 +239,11 @@ static void unrecorded(spraay_flight *f, spraay_err err, const char *therefore)
 
 bool flight_sign(spraay_flight *f)
 {
-    uint8_t sig[65];
+    uint8_t sig[SPRAAY_WALLET_SIG];
+    size_t n = 0;
     spraay_err err;
 
-    if (spraay_wallet_is_outside(f->client->wallet)) {
+    if (spraay_wallet_is_outside(flight_wallet(f))) {
         if (f->shown) return false;
         if (!f->asked) fix_terms(f);
         if (!flight_note(f, SPRAAY_EVENT_ASK, &err)) return false;
@@ -245,8 +255,8 @@ bool flight_sign(spraay_flight *f)
         f->shown = true;
         return false; /* wait for the signer */
     }
-    err = spraay_wallet_sign(f->client->wallet, sig, f->session.signing.digest32);
-    spraay_session_signed(&f->session, err == SPRAAY_OK ? sig : NULL, sizeof sig, spraay_err_sentence(err),
+    err = spraay_wallet_sign_payment(flight_wallet(f), sig, &n, &f->session.signing);
+    spraay_session_signed(&f->session, err == SPRAAY_OK ? sig : NULL, n, spraay_err_sentence(err),
                           spraay_flight_now(f));
     return true;
 }

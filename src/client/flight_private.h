@@ -23,6 +23,7 @@ void flight_post(spraay_flight *f, spraay_purchase *p, spraay_op op);
 bool flight_submit(spraay_flight *f, spraay_op_kind kind);
 bool flight_note(spraay_flight *f, spraay_event event, spraay_err *err);
 /* What a ledger in trouble means to a caller, and its own words when it has some. */
+spraay_wallet *flight_wallet(const spraay_flight *f); /* that pays what the session chose */
 void flight_trouble(const spraay_op *op, const char **code, const char **hint);
 const char *flight_why(const spraay_flight *f, spraay_err err);
 bool flight_reserve(spraay_flight *f);
@@ -40,5 +41,6 @@ void flight_common(const spraay_flight *f, spraay_request *r);
 
 /* flight_chain.c */
 bool flight_prove(spraay_flight *f);
+bool flight_look_up(spraay_flight *f); /* what a Solana message needs */
 
 #endif

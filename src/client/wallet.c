@@ -12,19 +12,22 @@
 #include <unistd.h>
 
 #include "chain/eip55.h"
-#include "codec/hex.h"
+#include "chain/solana_address.h"
+#include "client/key_text.h"
 #include "core/secret.h"
+#include "crypto/ed25519.h"
 #include "crypto/random.h"
 #include "crypto/secp256k1.h"
 #include "crypto/sha256.h"
 
-#define KEY_TEXT_MAX 256 /* bytes of a key file that are looked at */
+#define KEY_TEXT_MAX 1024 /* bytes of a key file that are looked at */
 
 struct spraay_wallet {
-    char address[43];
+    spraay_rail rail;
+    char address[SPRAAY_SOLANA_TEXT];
     const char *source;         /* static */
-    spraay_secret *key;         /* 32 bytes; NULL when elsewhere or closed */
-    spraay_secp_signer *signer; /* holds no secret; there while the key is */
+    spraay_secret *key;         /* 32 bytes, on Solana 64; NULL when elsewhere or closed */
+    spraay_secp_signer *signer; /* EVM: holds no secret; there while the key is */
     spraay_secret *marker;      /* 32 bytes: the HMAC key of purchase marks */
     spraay_secret *auth;        /* 32 bytes: the key of ledger records */
     bool outside;
@@ -50,11 +53,12 @@ static void wallet_free(spraay_wallet *w)
     free(w);
 }
 
-static spraay_wallet *blank(const char *source)
+static spraay_wallet *blank(spraay_rail rail, const char *source)
 {
     spraay_wallet *w = calloc(1, sizeof *w);
     if (w == NULL) return NULL;
     w->refs = 1;
+    w->rail = rail;
     w->source = source;
     w->marker = spraay_secret_new(32);
     w->auth = spraay_secret_new(32);
@@ -75,11 +79,35 @@ static spraay_err derive(spraay_wallet *w, const void *secret, size_t n)
                               sizeof ledger - 1);
 }
 
-/* Takes the key over in all cases. */
-static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *source)
+static spraay_err evm_key(spraay_wallet *w)
 {
-    spraay_wallet *w = blank(source);
     uint8_t pub[65], address[20];
+    spraay_err err = spraay_secp_pubkey(pub, NULL, spraay_secret_bytes(w->key));
+
+    if (err == SPRAAY_OK) err = spraay_secp_signer_new(&w->signer, spraay_secret_bytes(w->key));
+    if (err != SPRAAY_OK) return err;
+    spraay_evm_address_from_pub(address, pub + 1);
+    spraay_evm_address_format(w->address, address);
+    return SPRAAY_OK;
+}
+
+/* A public half that is not the seed's own would make signatures that tell the key. */
+static spraay_err solana_key(spraay_wallet *w)
+{
+    const uint8_t *key64 = spraay_secret_bytes(w->key);
+    uint8_t pub[32];
+    spraay_err err = spraay_ed25519_public(pub, key64);
+
+    if (err != SPRAAY_OK) return err;
+    if (memcmp(pub, key64 + 32, 32) != 0) return SPRAAY_KEY;
+    spraay_solana_address_format(w->address, pub);
+    return SPRAAY_OK;
+}
+
+/* Takes the key over in all cases. */
+static spraay_err with_key(spraay_wallet **out, spraay_rail rail, spraay_secret *key, const char *source)
+{
+    spraay_wallet *w = blank(rail, source);
     spraay_err err = SPRAAY_NOMEM;
 
     if (w == NULL) {
@@ -87,50 +115,61 @@ static spraay_err with_key(spraay_wallet **out, spraay_secret *key, const char *
         return err;
     }
     w->key = key;
-    err = spraay_secp_pubkey(pub, NULL, spraay_secret_bytes(key));
-    if (err == SPRAAY_OK) err = spraay_secp_signer_new(&w->signer, spraay_secret_bytes(key));
+    err = rail == SPRAAY_RAIL_SVM ? solana_key(w) : evm_key(w);
     if (err == SPRAAY_OK) err = derive(w, spraay_secret_bytes(key), 32);
     if (err != SPRAAY_OK) {
         wallet_free(w);
         return err;
     }
-    spraay_evm_address_from_pub(address, pub + 1);
-    spraay_evm_address_format(w->address, address);
     *out = w;
     return SPRAAY_OK;
 }
 
-/* Reads a key written as hex, white space around it allowed. 'text' stays the caller's to wipe. */
-static spraay_err from_text(spraay_wallet **out, const char *text, size_t len, const char *source)
+/* Reads a key of that rail, white space around it allowed. 'text' stays the caller's to wipe. */
+static spraay_err from_text(spraay_wallet **out, spraay_rail rail, const char *text, size_t len,
+                            const char *source)
 {
-    spraay_secret *key = spraay_secret_new(32);
+    spraay_secret *key = spraay_secret_new(rail == SPRAAY_RAIL_SVM ? 64 : 32);
     spraay_err err;
 
     if (key == NULL) return SPRAAY_NOMEM;
-    while (len > 0 && strchr(" \t\r\n", text[0]) != NULL && text[0] != '\0') text++, len--;
-    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL && text[len - 1] != '\0') len--;
-    if (len >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) text += 2, len -= 2;
-    err = spraay_hex_decode(spraay_secret_bytes(key), 32, text, len);
+    err = spraay_key_text_read(spraay_secret_bytes(key), rail, text, len);
     if (err != SPRAAY_OK) {
         spraay_secret_free(key);
         return err;
     }
-    return with_key(out, key, source);
+    return with_key(out, rail, key, source);
 }
 
-static void explain_key(char why[SPRAAY_WALLET_WHY], const char *where, spraay_err err)
+static void explain_key(char why[SPRAAY_WALLET_WHY], spraay_rail rail, const char *where, spraay_err err)
 {
-    if (err == SPRAAY_SYNTAX)
+    if (err == SPRAAY_SYNTAX && rail == SPRAAY_RAIL_SVM)
+        explain(
+            why,
+            "%.150s does not hold a Solana key: a JSON list of 64 numbers (id.json), or the same 64 bytes "
+            "in base58",
+            where);
+    else if (err == SPRAAY_SYNTAX)
         explain(why, "%.200s does not hold a private key: 64 hex digits, with or without 0x", where);
+    else if (err == SPRAAY_KEY && rail == SPRAAY_RAIL_SVM)
+        explain(why, "%.200s holds 64 bytes whose public half does not belong to the secret half", where);
     else if (err == SPRAAY_KEY)
         explain(why, "%.200s holds 64 hex digits that are not a valid private key", where);
     else
         explain(why, "the key in %.200s could not be used: %s", where, spraay_err_sentence(err));
 }
 
+spraay_rail spraay_wallet_env_rail(const char *name)
+{
+    const char *text = getenv(name);
+
+    return text != NULL ? spraay_key_text_rail(text, strlen(text)) : SPRAAY_RAIL_NONE;
+}
+
 spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char why[SPRAAY_WALLET_WHY])
 {
     const char *text = getenv(name);
+    spraay_rail rail;
     char where[128];
     spraay_err err;
 
@@ -141,8 +180,9 @@ spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name, char wh
         return SPRAAY_MISSING;
     }
     (void)snprintf(where, sizeof where, "the environment variable %.90s", name);
-    err = from_text(out, text, strlen(text), "env");
-    if (err != SPRAAY_OK) explain_key(why, where, err);
+    rail = spraay_key_text_rail(text, strlen(text));
+    err = from_text(out, rail, text, strlen(text), "env");
+    if (err != SPRAAY_OK) explain_key(why, rail, where, err);
     return err;
 }
 
@@ -181,7 +221,8 @@ static spraay_err check_file(int fd, const char *path, char why[SPRAAY_WALLET_WH
     return SPRAAY_OK;
 }
 
-spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char why[SPRAAY_WALLET_WHY])
+spraay_err spraay_wallet_from_file(spraay_wallet **out, spraay_rail rail, const char *path,
+                                   char why[SPRAAY_WALLET_WHY])
 {
     char text[KEY_TEXT_MAX];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -205,8 +246,8 @@ spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path, char w
     err = check_file(fd, path, why);
     if (err == SPRAAY_OK) {
         n = read(fd, text, sizeof text);
-        err = n < 0 ? SPRAAY_IO : from_text(out, text, (size_t)n, "file");
-        if (err != SPRAAY_OK) explain_key(why, path, err);
+        err = n < 0 ? SPRAAY_IO : from_text(out, rail, text, (size_t)n, "file");
+        if (err != SPRAAY_OK) explain_key(why, rail, path, err);
     }
     close(fd);
     spraay_memwipe(text, sizeof text);
@@ -222,7 +263,7 @@ spraay_err spraay_wallet_random(spraay_wallet **out, char why[SPRAAY_WALLET_WHY]
     if (err != SPRAAY_OK)
         spraay_secret_free(key);
     else
-        err = with_key(out, key, "random");
+        err = with_key(out, SPRAAY_RAIL_EVM, key, "random");
     if (err != SPRAAY_OK) explain(why, "no key could be made: %s", spraay_err_sentence(err));
     return err;
 }
@@ -244,7 +285,7 @@ spraay_err spraay_wallet_outside(spraay_wallet **out, spraay_slice address, spra
         explain(why, "nonce_secret is too short: 16 random bytes at least");
         return SPRAAY_RANGE;
     }
-    w = blank("signer");
+    w = blank(SPRAAY_RAIL_EVM, "signer");
     if (w == NULL) return SPRAAY_NOMEM;
     w->outside = true;
     spraay_evm_address_format(w->address, addr);
@@ -282,6 +323,11 @@ void spraay_wallet_close(spraay_wallet *w)
     spraay_secp_signer_free(w->signer);
     w->key = NULL;
     w->signer = NULL;
+}
+
+spraay_rail spraay_wallet_rail(const spraay_wallet *w)
+{
+    return w->rail;
 }
 
 const char *spraay_wallet_address(const spraay_wallet *w)
@@ -366,8 +412,18 @@ const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w)
 
 spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65], const uint8_t digest32[32])
 {
-    if (w->key == NULL) return SPRAAY_STATE;
+    if (w->key == NULL || w->rail != SPRAAY_RAIL_EVM) return SPRAAY_STATE;
     return spraay_secp_signer_sign(sig65, w->signer, digest32, spraay_secret_bytes(w->key));
+}
+
+spraay_err spraay_wallet_sign_payment(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG], size_t *n,
+                                      const spraay_signing *what)
+{
+    memset(sig, 0, SPRAAY_WALLET_SIG);
+    if (w->key == NULL || what->scheme == NULL || what->scheme->rail != w->rail) return SPRAAY_STATE;
+    *n = w->rail == SPRAAY_RAIL_SVM ? 64 : 65;
+    if (w->rail != SPRAAY_RAIL_SVM) return spraay_wallet_sign(w, sig, what->digest32);
+    return spraay_ed25519_sign(sig, what->message, what->message_n, spraay_secret_bytes(w->key));
 }
 
 static spraay_err put_field(spraay_buf *b, const void *p, size_t n)

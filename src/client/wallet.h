@@ -15,6 +15,7 @@
 
 #include "core/buf.h"
 #include "core/error.h"
+#include "x402/scheme.h"
 
 #define SPRAAY_WALLET_WHY 320 /* bytes for the sentence of a refusal */
 
@@ -24,14 +25,20 @@ typedef struct spraay_wallet spraay_wallet;
  * what is wrong and what to type; never any part of a key.
  *
  * SPRAAY_MISSING     no such variable or file
- * SPRAAY_SYNTAX      not 64 hex digits, with or without 0x
- * SPRAAY_KEY         not a valid private key
+ * SPRAAY_SYNTAX      no key in a form that is read here
+ * SPRAAY_KEY         not a valid private key, or one whose public half is another's
  * SPRAAY_PERMISSION  file: others may read it, it is not ours, or its folder is writable for others
  * SPRAAY_IO, SPRAAY_NOMEM, SPRAAY_RANDOM */
+/* From a variable of the environment: 64 hex digits are a key of an EVM chain; 64 bytes in base58, or as a
+ * JSON list of 64 numbers like Solana's id.json, are one of Solana. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_from_env(spraay_wallet **out, const char *name,
                                                   char why[SPRAAY_WALLET_WHY]);
-SPRAAY_MUST_USE spraay_err spraay_wallet_from_file(spraay_wallet **out, const char *path,
+/* From a file: of an EVM chain in hex, of Solana in either of its forms. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_from_file(spraay_wallet **out, spraay_rail rail, const char *path,
                                                    char why[SPRAAY_WALLET_WHY]);
+
+/* Which rail the key in a variable looks like: hex or not. NONE when it is not set. */
+spraay_rail spraay_wallet_env_rail(const char *name);
 
 /* A new random key that is kept nowhere: for loopback gateways only. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_random(spraay_wallet **out, char why[SPRAAY_WALLET_WHY]);
@@ -47,7 +54,8 @@ void spraay_wallet_unref(spraay_wallet *w); /* the last one wipes; NULL is accep
 /* Wipe the key now; signing then fails with SPRAAY_STATE. */
 void spraay_wallet_close(spraay_wallet *w);
 
-const char *spraay_wallet_address(const spraay_wallet *w); /* EIP-55 */
+spraay_rail spraay_wallet_rail(const spraay_wallet *w);
+const char *spraay_wallet_address(const spraay_wallet *w); /* EIP-55, or base58 */
 const char *spraay_wallet_source(const spraay_wallet *w);  /* "env", "file", "random", "signer" */
 bool spraay_wallet_is_outside(const spraay_wallet *w);
 bool spraay_wallet_is_throwaway(const spraay_wallet *w);
@@ -64,9 +72,16 @@ bool spraay_wallet_marks_last(const spraay_wallet *w);
  * Derived from the private key, or from the marking secret where that is elsewhere. */
 const uint8_t *spraay_wallet_auth_key(const spraay_wallet *w);
 
-/* Sign a digest. SPRAAY_STATE when closed or the key is elsewhere. */
+/* Sign a digest of an EVM chain. SPRAAY_STATE when closed, the key is elsewhere, or it is a Solana key. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_sign(const spraay_wallet *w, uint8_t sig65[65],
                                               const uint8_t digest32[32]);
+
+#define SPRAAY_WALLET_SIG 65 /* bytes of the longest signature */
+
+/* Sign a payment that was prepared for the wallet's rail: an EVM digest (65 bytes), a Solana message (64).
+ * SPRAAY_STATE when closed, the key is elsewhere, or it is another rail's. */
+SPRAAY_MUST_USE spraay_err spraay_wallet_sign_payment(const spraay_wallet *w, uint8_t sig[SPRAAY_WALLET_SIG],
+                                                      size_t *n, const spraay_signing *what);
 
 /* The mark of a purchase. Fields are length-prefixed, so no two purchases share one by concatenation. */
 SPRAAY_MUST_USE spraay_err spraay_wallet_mark(const spraay_wallet *w, uint8_t mark32[32], const char *origin,

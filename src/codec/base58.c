@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "core/secret.h"
+
 static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 #define TEXT_MAX (SPRAAY_BASE58_BYTES * 138 / 100 + 1) /* log 256 / log 58 = 1.3658 */
@@ -51,12 +53,10 @@ spraay_err spraay_base58_encode(spraay_buf *out, const uint8_t *bytes, size_t n)
 }
 
 /* Into the end of bytes[SPRAAY_BASE58_BYTES]; says where they start. */
-static spraay_err decode(uint8_t *bytes, const char *text, size_t len, size_t *start)
+static spraay_err decode_digits(uint8_t *bytes, uint8_t *digits, const char *text, size_t len, size_t *start)
 {
-    uint8_t digits[SPRAAY_BASE58_BYTES + TEXT_MAX];
     size_t zeros = 0;
 
-    if (len > sizeof digits) return SPRAAY_LIMIT;
     for (size_t i = 0; i < len; i++) {
         const char *at = text[i] != '\0' ? strchr(alphabet, text[i]) : NULL;
         if (at == NULL) return SPRAAY_SYNTAX;
@@ -72,14 +72,26 @@ static spraay_err decode(uint8_t *bytes, const char *text, size_t len, size_t *s
     return SPRAAY_OK;
 }
 
+static spraay_err decode(uint8_t *bytes, const char *text, size_t len, size_t *start)
+{
+    uint8_t digits[SPRAAY_BASE58_BYTES + TEXT_MAX]; /* may be a key's: wiped */
+    spraay_err err;
+
+    if (len > sizeof digits) return SPRAAY_LIMIT;
+    err = decode_digits(bytes, digits, text, len, start);
+    spraay_memwipe(digits, len);
+    return err;
+}
+
 spraay_err spraay_base58_decode(spraay_buf *out, const char *text, size_t len)
 {
-    uint8_t bytes[SPRAAY_BASE58_BYTES];
+    uint8_t bytes[SPRAAY_BASE58_BYTES]; /* may be a key: wiped */
     size_t start = 0;
     spraay_err err = decode(bytes, text, len, &start);
 
-    if (err != SPRAAY_OK) return err;
-    return spraay_buf_put(out, bytes + start, sizeof bytes - start);
+    if (err == SPRAAY_OK) err = spraay_buf_put(out, bytes + start, sizeof bytes - start);
+    spraay_memwipe(bytes, sizeof bytes);
+    return err;
 }
 
 spraay_err spraay_base58_decode32(uint8_t out[32], const char *text, size_t len)

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "chain/eip55.h"
+#include "chain/solana_address.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
+#include "ledger/store_private.h"
 
 static spraay_err list(spraay_store *s, spraay_query *q)
 {
@@ -66,6 +68,7 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (err != SPRAAY_OK) return err;
     (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");
     err = spraay_row_write(s, r);
+    if (err == SPRAAY_OK && spraay_purchase_is_on_chain(r->p)) err = store_chain_drop(s, r->p);
     return err == SPRAAY_OK ? write_journal(s, now.wall_s, r->p->hand, r->p->id) : err;
 }
 
@@ -136,12 +139,13 @@ static spraay_err verify_pages(spraay_store *s, spraay_query *q)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
-/* Nobody has the key of a payer that is no address, so no tag would tell. Every network so far is an EVM's. */
+/* Nobody has the key of a payer that is no address, so no tag would tell. */
 static bool is_payer(const char *payer)
 {
-    uint8_t address[20];
+    uint8_t address[32];
 
-    return spraay_evm_address_parse(address, payer, strlen(payer), SPRAAY_EVM_CHECKSUM) == SPRAAY_OK;
+    return spraay_evm_address_parse(address, payer, strlen(payer), SPRAAY_EVM_CHECKSUM) == SPRAAY_OK ||
+           spraay_solana_address_parse(address, payer) == SPRAAY_OK;
 }
 
 static spraay_err verify_row(spraay_store *s, spraay_query *q, spraay_row *r)
@@ -197,6 +201,7 @@ static spraay_err verify(spraay_store *s, spraay_query *q)
     if (err == SPRAAY_OK) err = note_damage(s, q, verify_rows(s, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_sums(s, NULL, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_words(s, NULL, q));
+    if (err == SPRAAY_OK) err = note_damage(s, q, store_chain_check(s, NULL, q));
     return err;
 }
 

@@ -27,6 +27,11 @@ void spraay_ledger_withdraw(spraay_ledger *l, spraay_op *op)
     l->vtable->withdraw(l, op);
 }
 
+bool spraay_claim_is_payer(const spraay_claim *c, const char *payer)
+{
+    return strcmp(payer, c->payer) == 0 || (c->also != NULL && strcmp(payer, c->also) == 0);
+}
+
 spraay_err spraay_ledger_know(spraay_ledger *l, const char *payer, const uint8_t key32[32])
 {
     return l->vtable->know(l, payer, key32);

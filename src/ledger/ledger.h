@@ -49,7 +49,8 @@ typedef enum spraay_op_kind {
     SPRAAY_OP_EVENT,   /* make 'event' and what the purchase says durable */
     SPRAAY_OP_RELEASE, /* the call has returned: the purchase may be adopted, or forgotten */
     SPRAAY_OP_TOTALS,  /* what one budget has seen */
-    SPRAAY_OP_QUERY    /* a person's question or word: ledger/query.h */
+    SPRAAY_OP_QUERY,   /* a person's question or word: ledger/query.h */
+    SPRAAY_OP_CHAIN    /* transactions that the payer sends himself: ledger/chain_tx.h */
 } spraay_op_kind;
 
 typedef struct spraay_claim {
@@ -62,10 +63,14 @@ typedef struct spraay_claim {
     const char *run;      /* the live process of this name is us; NULL */
     const char *fresh_id; /* id to use for a new purchase */
     const char *payer;
+    const char *also; /* the same caller's address on another chain: it may be the payer instead; NULL */
     const char *origin;
     const char *label[SPRAAY_LABEL_COUNT];
     bool again; /* buy anew whatever is on record */
 } spraay_claim;
+
+/* Is a record of that payer the caller's? */
+bool spraay_claim_is_payer(const spraay_claim *c, const char *payer);
 
 /* The id of a named purchase: the same in every process, ledger or none. 'occurrence' counts in runs only. */
 void spraay_claim_id(char out[SPRAAY_PURCHASE_ID + 1], const spraay_claim *c, unsigned occurrence);
@@ -84,6 +89,8 @@ typedef enum spraay_ledger_trouble {
 } spraay_ledger_trouble;
 
 struct spraay_query;
+struct spraay_chain_tx;
+struct spraay_chain_ask;
 
 typedef struct spraay_op {
     spraay_op_kind kind;
@@ -101,6 +108,8 @@ typedef struct spraay_op {
     spraay_caps caps;             /* RESERVE */
     bool pin;                     /* RESERVE: compare pay_to with this gateway's earlier one */
     struct spraay_query *query;   /* QUERY */
+    struct spraay_chain_ask *chain;   /* CHAIN */
+    const struct spraay_chain_tx *tx; /* EVENT of SIGN: recorded together with it; NULL */
 
     /* out */
     bool done;
@@ -148,6 +157,9 @@ struct spraay_ledger {
  *   SPRAAY_IO, SPRAAY_VERSION, SPRAAY_CHECKSUM  the ledger itself is in trouble: see op->trouble
  *   SPRAAY_NOMEM    nothing was changed */
 void spraay_ledger_submit(spraay_ledger *l, spraay_op *op);
+
+/* For CHAIN, and an EVENT with a transaction: SPRAAY_UNSUPPORTED in a ledger that forgets with the process,
+ * SPRAAY_BUSY when it is another's turn, SPRAAY_STATE when the rules of ledger/chain_tx.h forbid it. */
 
 /* Begin an EVENT or a RELEASE that nobody waits for. Operations are done in the order they were begun in; one of
  * these that the disk refuses is tried again before any that comes later.

@@ -211,7 +211,7 @@ static void claim_named(memory *m, spraay_op *op)
         }
         /* In flight, or handed out in this process: the next equal one of the run is meant. */
         if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
-        if (memcmp(p->request, c->request, 32) != 0 || strcmp(p->payer, c->payer) != 0)
+        if (memcmp(p->request, c->request, 32) != 0 || !spraay_claim_is_payer(c, p->payer))
             op->err = SPRAAY_MISMATCH;
         else if (p->claimed)
             op->err = SPRAAY_BUSY;
@@ -227,7 +227,7 @@ static void claim_by_id(memory *m, spraay_op *op)
 
     if (p == NULL) {
         op->err = SPRAAY_MISSING;
-    } else if (strcmp(p->payer, op->claim->payer) != 0) {
+    } else if (!spraay_claim_is_payer(op->claim, p->payer)) {
         op->err = SPRAAY_MISMATCH;
     } else if (p->claimed) {
         op->err = SPRAAY_BUSY;
@@ -385,12 +385,13 @@ static void memory_submit(spraay_ledger *l, spraay_op *op)
     switch (op->kind) {
     case SPRAAY_OP_CLAIM: claim(m, op); break;
     case SPRAAY_OP_RESERVE: reserve(m, op); break;
-    case SPRAAY_OP_EVENT: op->err = event(m, op); break;
+    case SPRAAY_OP_EVENT: op->err = op->tx != NULL ? SPRAAY_UNSUPPORTED : event(m, op); break;
     case SPRAAY_OP_RELEASE: op->err = let_return(m, op); break;
     case SPRAAY_OP_TOTALS:
         op->totals = spraay_budget_totals(&m->budget, m->rows, m->n, op->budget_scope);
         break;
     case SPRAAY_OP_QUERY: op->err = ask(m, op); break;
+    case SPRAAY_OP_CHAIN: op->err = SPRAAY_UNSUPPORTED; break; /* it would outlive what knows of it */
     }
     op->done = true;
 }

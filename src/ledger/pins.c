@@ -143,30 +143,38 @@ spraay_err spraay_store_drop_pins(spraay_store *s, const char *id)
     return spraay_store_run(s, q);
 }
 
-spraay_err spraay_store_price(spraay_store *s, const spraay_claim *c, char price[24])
+static spraay_err price_of(spraay_store *s, const spraay_claim *c, const char *payer, char price[24])
 {
     static const char sql[] = "SELECT atomic, tag FROM price WHERE payer = ?1 AND origin = ?2 AND route = ?3";
     sqlite3_stmt *q;
     uint8_t right[SPRAAY_TAG];
     spraay_err err;
 
-    price[0] = '\0';
-    if (c->label[SPRAAY_LABEL_ROUTE] == NULL) return SPRAAY_OK;
     q = spraay_store_statement(s, SPRAAY_SLOT_PRICE_FIND, sql);
     if (q == NULL) return SPRAAY_IO;
-    (void)sqlite3_bind_text(q, 1, c->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 1, payer, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 2, c->origin, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 3, c->label[SPRAAY_LABEL_ROUTE], -1, SQLITE_STATIC);
     err = spraay_store_next(s, q);
     if (err == SPRAAY_OK) {
         (void)snprintf(price, 24, "%s", text_at(q, 0));
-        err = tag_price(right, s, c->payer, c->origin, c->label[SPRAAY_LABEL_ROUTE], price);
-        if (err == SPRAAY_OK && spraay_keyring_find(s->keys, c->payer) != NULL && !fits(q, 1, right))
+        err = tag_price(right, s, payer, c->origin, c->label[SPRAAY_LABEL_ROUTE], price);
+        if (err == SPRAAY_OK && spraay_keyring_find(s->keys, payer) != NULL && !fits(q, 1, right))
             err = spraay_store_corrupt(s, "the price accepted for %s was changed by somebody else",
                                        c->label[SPRAAY_LABEL_ROUTE]);
     }
     (void)sqlite3_reset(q);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+spraay_err spraay_store_price(spraay_store *s, const spraay_claim *c, char price[24])
+{
+    spraay_err err;
+
+    price[0] = '\0';
+    if (c->label[SPRAAY_LABEL_ROUTE] == NULL) return SPRAAY_OK;
+    err = price_of(s, c, c->payer, price);
+    return err == SPRAAY_OK && price[0] == '\0' && c->also != NULL ? price_of(s, c, c->also, price) : err;
 }
 
 spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *w)

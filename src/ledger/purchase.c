@@ -102,6 +102,7 @@ spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase 
     p->signed_at = from->signed_at;
     p->valid_before = from->valid_before;
     p->dies_mono_ms = from->dies_mono_ms;
+    p->last_height = from->last_height;
     p->header_valid_before = from->header_valid_before;
     p->sends = from->sends;
     p->sent_at = from->sent_at;
@@ -215,4 +216,11 @@ void spraay_purchase_free_amount(spraay_purchase *p)
     p->reserved = false;
     p->amount = 0;
     p->n_shares = 0;
+}
+
+bool spraay_purchase_is_on_chain(const spraay_purchase *p)
+{
+    const char *method = p->label[SPRAAY_LABEL_METHOD];
+
+    return method != NULL && strcmp(method, SPRAAY_CHAIN_METHOD) == 0;
 }

@@ -39,7 +39,7 @@ typedef struct spraay_share {
     uint64_t amount;
 } spraay_share;
 
-/* Words about it that decide nothing: for lists and sums. */
+/* Words about it, for lists and sums; but for SPRAAY_CHAIN_METHOD they decide nothing. */
 typedef enum spraay_label {
     SPRAAY_LABEL_METHOD,
     SPRAAY_LABEL_ROUTE, /* as the gateway names it: "compute/text-inference" */
@@ -76,7 +76,9 @@ typedef struct spraay_purchase {
     int64_t signed_at;    /* wall time of the first signature; 0 before it */
     int64_t valid_before; /* the latest validBefore of all authorizations */
     int64_t dies_mono_ms; /* the same moment on the clock that cannot be set */
-    char *header_name;    /* the last authorization, ready to present; wiped in final states */
+    uint64_t
+        last_height;   /* Solana: no message of it settles in a block beyond; 0: unknown, or another chain */
+    char *header_name; /* the last authorization, ready to present; wiped in final states */
     char *header_value;
     int64_t header_valid_before;
 
@@ -134,6 +136,11 @@ void spraay_purchase_free_amount(spraay_purchase *p);
 
 /* Forget the authorization held for presenting. */
 void spraay_purchase_wipe_header(spraay_purchase *p);
+
+/* The method, among its labels, of a purchase that is no request but transactions of the payer's own
+ * (ledger/chain_tx.h): what it signed never expires. */
+#define SPRAAY_CHAIN_METHOD "CHAIN"
+bool spraay_purchase_is_on_chain(const spraay_purchase *p);
 
 /* Forget the stored answer. */
 void spraay_purchase_wipe_stored(spraay_purchase *p);

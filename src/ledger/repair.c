@@ -13,6 +13,7 @@
 #include "ledger/gate.h"
 #include "ledger/rows.h"
 #include "ledger/schema.h"
+#include "ledger/store_private.h"
 
 #define SKIP_MAX 20000 /* numbers of records tried one by one where a page is damaged */
 
@@ -21,7 +22,7 @@ static const char insert_row[] = "INSERT OR IGNORE INTO purchase (" SPRAAY_ROW_C
                                  ", n) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
                                  "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?"
                                  "32,?33,?34,?35,?36,?37,?38,?39,?40,"
-                                 "?41,?42,?43,?44,?45,?46,?47,?48,?49,?50,?51)";
+                                 "?41,?42,?43,?44,?45,?46,?47,?48,?49,?50,?51,?52)";
 
 spraay_err spraay_store_copy(spraay_store *to, sqlite3_stmt *in, const char *insert)
 {
@@ -167,6 +168,7 @@ static spraay_err fill(spraay_store *from, spraay_store *to, spraay_query *q)
     if (err == SPRAAY_OK) err = copy_rows(from, to, q);
     if (err == SPRAAY_OK) err = survive(from, q, spraay_store_check_sums(from, to, q));
     if (err == SPRAAY_OK) err = survive(from, q, spraay_store_check_words(from, to, q));
+    if (err == SPRAAY_OK) err = survive(from, q, store_chain_check(from, to, q));
     if (err != SPRAAY_OK) return err;
     copy_table(from, to, "SELECT id FROM owner", "INSERT OR IGNORE INTO owner VALUES (?1)");
     copy_table(from, to, "SELECT name, owner FROM run", "INSERT OR IGNORE INTO run VALUES (?1, ?2)");

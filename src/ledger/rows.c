@@ -126,6 +126,7 @@ spraay_err spraay_row_read(spraay_row *out, spraay_store *s, sqlite3_stmt *state
     p->reserved = number(&r) != 0;
     text(&r, out->taken_by, sizeof out->taken_by);
     fixed_bytes(&r, tag, sizeof tag);
+    p->last_height = (uint64_t)number(&r);
     if (p->origin == NULL) r.ok = false;
     if (!r.ok) {
         spraay_row_wipe(out);
@@ -238,7 +239,7 @@ static const char insert_sql[] = "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS
                                  ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
                                  "?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?"
                                  "35,?36,?37,?38,?39,?40,?41,?42,?43,"
-                                 "?44,?45,?46,?47,?48,?49,?50)";
+                                 "?44,?45,?46,?47,?48,?49,?50,?51)";
 #define STEP                                                                                                 \
     "UPDATE purchase SET "                                                                                   \
     "request=?3,named=?4,state=?5,created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,"                  \
@@ -247,7 +248,7 @@ static const char insert_sql[] = "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS
     "shares=?22,signed_at=?23,valid_before=?24,dies_boot=?25,header_name=?26,header_value=?27,"              \
     "header_valid_before=?28,sends=?29,sent_at=?30,handler_error=?31,expect_unpaid=?32,booked=?33,hand=?34," \
     "origin=?35,url=?36,spent_at=?37,spent_boot=?38,boot=?39,status=?40,payment=?41,transaction_id=?42,"     \
-    "note=?43,owner=?45,claimed=?46,hold=?47,reserved=?48,taken_by=?49,tag=?50"
+    "note=?43,owner=?45,claimed=?46,hold=?47,reserved=?48,taken_by=?49,tag=?50,last_height=?51"
 static const char step_sql[] = STEP " WHERE id=?1 AND folded=?44";
 static const char fold_sql[] = STEP ",folded=?44 WHERE id=?1";
 
@@ -269,7 +270,7 @@ spraay_err spraay_row_write(spraay_store *s, const spraay_row *r)
 
     if (key != NULL) spraay_tag_purchase(tag, key, p, r->folded, s->boot);
     if (w.s == NULL) return SPRAAY_IO;
-    if (p->amount > INT64_MAX) return SPRAAY_RANGE;
+    if (p->amount > INT64_MAX || p->last_height > INT64_MAX) return SPRAAY_RANGE;
     put_text(&w, p->id);
     put_bytes(&w, p->key, sizeof p->key);
     put_bytes(&w, p->request, sizeof p->request);
@@ -315,6 +316,7 @@ spraay_err spraay_row_write(spraay_store *s, const spraay_row *r)
     put_number(&w, p->reserved);
     put_text(&w, r->taken_by[0] ? r->taken_by : NULL);
     put_bytes(&w, tag, sizeof tag);
+    put_number(&w, (int64_t)p->last_height);
     if (w.rc != SQLITE_OK) {
         (void)sqlite3_reset(w.s);
         return SPRAAY_NOMEM;

@@ -4,6 +4,7 @@
 
 bool spraay_rules_held(const spraay_purchase *p, spraay_moment now)
 {
+    if (spraay_purchase_is_on_chain(p) && spraay_state_is_open(p->state)) return true;
     return p->named || now.wall_s <= p->valid_before + SPRAAY_HOLD_S ||
            now.mono_ms <= p->dies_mono_ms + (int64_t)SPRAAY_HOLD_S * 1000;
 }
@@ -22,6 +23,7 @@ static void renew(spraay_purchase *p)
     p->fixed = false;
     p->voided = true; /* the row stays, whatever comes: it remembers the epoch */
     p->signed_at = p->valid_before = p->dies_mono_ms = 0;
+    p->last_height = 0;
     p->sends = 0;
     p->sent_at = 0;
     p->handler_error = p->expect_unpaid = false;

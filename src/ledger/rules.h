@@ -8,7 +8,7 @@
 
 #define SPRAAY_HOLD_S 3600 /* an unproven purchase is continued by equal calls until this long after expiry */
 
-/* Is it still continued by equal calls? Until both clocks agree that an hour has passed since its death:
+/* Is it still continued by equal calls? What was signed for a chain has no expiry; else until both clocks agree that an hour has passed since its death:
  * one of them may have been set. */
 bool spraay_rules_held(const spraay_purchase *p, spraay_moment now);
 

@@ -59,7 +59,24 @@ static const char version_1[] =
     "CREATE TABLE journal ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);";
 
-static const char *const steps[] = { version_1 };
+#define VERSION_2_SOLANA "ALTER TABLE purchase ADD COLUMN last_height INTEGER NOT NULL DEFAULT 0;"
+
+/* Transactions that the payer sends himself: ledger/chain_tx.h. */
+#define VERSION_2_CHAIN                                                                                      \
+    "CREATE TABLE chain_tx ("                                                                                \
+    "  purchase TEXT NOT NULL, network TEXT NOT NULL, payer TEXT NOT NULL, recipient TEXT NOT NULL,"         \
+    "  step TEXT NOT NULL, nonce INTEGER NOT NULL, attempt INTEGER NOT NULL, gas INTEGER NOT NULL,"          \
+    "  max_fee TEXT NOT NULL, max_tip TEXT NOT NULL, hash BLOB NOT NULL UNIQUE, raw BLOB NOT NULL,"          \
+    "  created INTEGER NOT NULL, fate TEXT NOT NULL, block INTEGER NOT NULL, block_hash TEXT NOT NULL,"      \
+    "  tag BLOB NOT NULL, PRIMARY KEY (network, payer, nonce, attempt)) WITHOUT ROWID;"                      \
+    "CREATE INDEX chain_tx_purchase ON chain_tx (purchase);"                                                 \
+    "CREATE TABLE chain_sender (" /* whose turn it is to sign one */                                         \
+    "  network TEXT NOT NULL, payer TEXT NOT NULL, owner TEXT NOT NULL, purchase TEXT NOT NULL,"             \
+    "  PRIMARY KEY (network, payer)) WITHOUT ROWID;"
+
+static const char version_2[] = VERSION_2_SOLANA VERSION_2_CHAIN;
+
+static const char *const steps[] = { version_1, version_2 };
 
 #define TODAY ((int)(sizeof steps / sizeof steps[0]))
 

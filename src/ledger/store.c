@@ -264,6 +264,7 @@ static spraay_err bury(spraay_store *s, const char *owner)
         { SPRAAY_SLOT_FREE_HELD,
           "UPDATE purchase SET owner = NULL, claimed = 0, reserved = 0 WHERE owner = ?1" },
         { SPRAAY_SLOT_FREE_RUNS, "UPDATE run SET owner = NULL WHERE owner = ?1" },
+        { SPRAAY_SLOT_FREE_TURNS, "DELETE FROM chain_sender WHERE owner = ?1" },
         { SPRAAY_SLOT_OWNER_FORGET, "DELETE FROM owner WHERE id = ?1" },
     };
     spraay_err err = SPRAAY_OK;

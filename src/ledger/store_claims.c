@@ -80,7 +80,7 @@ static spraay_err begin_purchase(spraay_store *s, spraay_job *j, const char *id)
 /* SPRAAY_BUSY for what a living call holds, or has in the air in another process. */
 static spraay_err take_this(spraay_store *s, spraay_job *j, spraay_row *r)
 {
-    if (strcmp(r->p->payer, j->op.claim->payer) != 0) return SPRAAY_MISMATCH;
+    if (!spraay_claim_is_payer(j->op.claim, r->p->payer)) return SPRAAY_MISMATCH;
     if (r->p->claimed) return SPRAAY_BUSY;
     if (r->owner[0] != '\0' && !store_is_mine(s, r)) {
         j->op.trouble = SPRAAY_TROUBLE_ELSEWHERE;

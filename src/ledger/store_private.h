@@ -3,10 +3,12 @@
  *
  * store.c         the connection and its transactions
  * store_claims.c  which purchase a call gets
- * store_steps.c   what happens to it */
+ * store_steps.c   what happens to it
+ * store_chain.c   transactions that the payer sends himself */
 #ifndef SPRAAY_LEDGER_STORE_PRIVATE_H
 #define SPRAAY_LEDGER_STORE_PRIVATE_H
 
+#include "ledger/chain_tx.h"
 #include "ledger/rows.h"
 
 /* A statement without arguments, to its end. */
@@ -19,5 +21,17 @@ SPRAAY_MUST_USE spraay_err store_look_through(spraay_store *s);
 bool store_is_mine(const spraay_store *s, const spraay_row *r);
 
 SPRAAY_MUST_USE spraay_err store_claim(spraay_store *s, spraay_job *j);
+
+/* A question about transactions. */
+SPRAAY_MUST_USE spraay_err store_chain(spraay_store *s, spraay_job *j);
+/* Record one that was signed for 'p'. */
+SPRAAY_MUST_USE spraay_err store_chain_add(spraay_store *s, const spraay_purchase *p,
+                                           const spraay_chain_tx *tx);
+/* The owner of 'p' has closed it by hand: its open ones stand in nobody's way any more. */
+SPRAAY_MUST_USE spraay_err store_chain_drop(spraay_store *s, const spraay_purchase *p);
+/* The turn that 'p' may have here is over. */
+SPRAAY_MUST_USE spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p);
+/* As spraay_store_check_sums. */
+SPRAAY_MUST_USE spraay_err store_chain_check(spraay_store *s, spraay_store *to, spraay_query *q);
 
 #endif

@@ -47,6 +47,7 @@ static spraay_err reserve(spraay_store *s, spraay_job *j, spraay_row *r)
 
     if (err != SPRAAY_OK) return err;
     if (j->op.amount > INT64_MAX) return SPRAAY_RANGE;
+    if (!r->p->fixed) memcpy(r->p->payer, j->facts->payer, sizeof r->p->payer);
     want = spraay_rules_reservation(r->p, j->op.budget_scope, j->op.amount);
     if (spraay_state_next(r->p->state, SPRAAY_EVENT_RESERVE) == SPRAAY_STATE_NONE) return SPRAAY_STATE;
     err = spraay_store_sums(s, &j->op, r->p, &sums);
@@ -79,6 +80,8 @@ static spraay_err let_return(spraay_store *s, spraay_job *j, spraay_row *r)
     /* An equal call has claimed it since, before it knew: it is that one's to release. */
     if (j->op.kind == SPRAAY_OP_RELEASE && j->facts->hold != r->p->hold) return SPRAAY_OK;
     if (j->op.kind == SPRAAY_OP_RELEASE && j->op.book) r->p->booked = true;
+    if (spraay_purchase_is_on_chain(r->p)) err = store_chain_leave(s, r->p);
+    if (err != SPRAAY_OK) return err;
     switch (spraay_rules_release(r->p)) {
     case SPRAAY_FATE_DROP:
         err = spraay_store_drop_pins(s, r->p->id);
@@ -120,6 +123,7 @@ static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
     if (binds && !r->p->reserved) return not_reserved(s);
     err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
     if (err == SPRAAY_OK) err = spraay_rules_event(r->p, j->op.event, j->op.now);
+    if (err == SPRAAY_OK && j->op.tx != NULL) err = store_chain_add(s, r->p, j->op.tx);
     if (err != SPRAAY_OK) return err;
     if (repay) r->folded = false; /* its past is a row of its own */
     switch (r->p->state) {
@@ -168,6 +172,7 @@ static spraay_err work(spraay_store *s, spraay_job *j)
     case SPRAAY_OP_CLAIM: return store_claim(s, j);
     case SPRAAY_OP_TOTALS: return spraay_store_totals(s, &j->op);
     case SPRAAY_OP_QUERY: return spraay_store_query(s, j);
+    case SPRAAY_OP_CHAIN: return store_chain(s, j);
     default: return with_row(s, j);
     }
 }

@@ -271,14 +271,14 @@ static bool examine(spraay_choice *c, const spraay_offer_entry *e, const spraay_
     if (c->asset == NULL ||
         (e->rail == SPRAAY_RAIL_EVM && (c->asset->name == NULL || c->asset->version == NULL))) {
         snprintf(hint, sizeof hint,
-                 "if you trust this token, add { network = \"%s\", asset = \"%s\", name = …, "
-                 "version = …, decimals = … } to assets",
-                 e->network, e->asset);
+                 "if you trust this token, add { network = \"%s\", asset = \"%s\", %sdecimals = … } to "
+                 "assets",
+                 e->network, e->asset, e->rail == SPRAAY_RAIL_EVM ? "name = …, version = …, " : "");
         spraay_refuse(r, SPRAAY_REFUSE_ASSET, hint, "%s wants token %s on %s, which is not USDC", who(p),
                       e->asset, spraay_network_title(e->network));
         return false;
     }
-    return c->scheme->fits(e, c->asset, r) && flow_known(e, p, r) && keeps_fixed(e, p, r) &&
+    return c->scheme->fits(e, c->asset, c->payer, r) && flow_known(e, p, r) && keeps_fixed(e, p, r) &&
            payee_plausible(e, c->payer, r) && payee_allowed(e, p, r) && amount_plausible(e, p, r) &&
            window_plausible(e, p, r) && price_allowed(e, c->asset, p, r);
 }
@@ -286,8 +286,10 @@ static bool examine(spraay_choice *c, const spraay_offer_entry *e, const spraay_
 bool spraay_choose(spraay_choice *out, spraay_refusal *refusal, const spraay_offer *offer,
                    const spraay_policy *policy)
 {
+    size_t n_networks = policy->fixed != NULL && policy->n_all > 0 ? policy->n_all : policy->n_networks;
+
     memset(refusal, 0, sizeof *refusal);
-    for (size_t n = 0; n < policy->n_networks; n++) {
+    for (size_t n = 0; n < n_networks; n++) {
         for (size_t i = 0; i < offer->n; i++) {
             const spraay_offer_entry *e = &offer->entries[i];
             spraay_choice c = { .index = i, .entry = e };
@@ -297,6 +299,7 @@ bool spraay_choose(spraay_choice *out, spraay_refusal *refusal, const spraay_off
             if (examine(&c, e, policy, &r)) {
                 c.window_s = e->timeout_s < (int64_t)policy->max_window_s ? (unsigned)e->timeout_s
                                                                           : policy->max_window_s;
+                if (c.scheme->life_s > 0 && c.window_s > c.scheme->life_s) c.window_s = c.scheme->life_s;
                 whole(c.price, e->amount, c.asset->decimals);
                 memset(refusal, 0, sizeof *refusal);
                 *out = c;

@@ -170,7 +170,8 @@ static void read_extra(struct reader *r, spraay_offer_entry *e, int extra)
     if (e->rail != SPRAAY_RAIL_SVM) return;
     e->fee_payer =
         extra_string(r, e, extra, "feePayer", SPRAAY_REFUSE_MALFORMED, "extra.feePayer is not text");
-    e->memo = extra_string(r, e, extra, "memo", SPRAAY_REFUSE_MALFORMED, "extra.memo is not text");
+    if (!spraay_json_str_eq(&r->doc, spraay_json_get(&r->doc, extra, "memo"), "")) /* empty is none */
+        e->memo = extra_string(r, e, extra, "memo", SPRAAY_REFUSE_MALFORMED, "extra.memo is not text");
     e->blockhash = extra_string(r, e, extra, "recentBlockhash", SPRAAY_REFUSE_MALFORMED,
                                 "extra.recentBlockhash is not text");
 }

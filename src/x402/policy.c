@@ -12,6 +12,19 @@ void spraay_policy_init(spraay_policy *p)
     p->min_timeout_s = 30;
 }
 
+void spraay_policy_narrow(spraay_policy *p)
+{
+    for (size_t i = 0; i < p->n_networks; i++) {
+        const char *first = p->networks[i];
+        if (spraay_policy_payer(p, spraay_network_rail(first)) == NULL) continue;
+        p->networks[i] = p->networks[0];
+        p->networks[0] = first;
+        p->n_all = p->n_networks;
+        p->n_networks = 1;
+        return;
+    }
+}
+
 const spraay_asset *spraay_policy_asset(const spraay_policy *p, const char *caip2, const char *asset)
 {
     const spraay_asset *known = spraay_asset_find(caip2, asset);

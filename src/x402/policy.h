@@ -24,6 +24,7 @@ typedef struct spraay_policy_fixed {
 typedef struct spraay_policy {
     const char *networks[SPRAAY_POLICY_NETWORKS]; /* CAIP-2, in the caller's order */
     size_t n_networks;
+    size_t n_all; /* above n_networks: as many, when only what was signed before is signed again */
     const spraay_asset *assets; /* tokens allowed beside the networks' USDC */
     size_t n_assets;
     const char *payer_evm; /* own address per rail; NULL: cannot pay there */
@@ -45,6 +46,10 @@ typedef struct spraay_policy {
     unsigned min_timeout_s; /* shortest that leaves time to settle: 30 */
     const char *origin;     /* who asks; only for sentences, may be NULL */
 } spraay_policy;
+
+/* Allow only the first network that there is a payer for; the others stay allowed for what was signed on them
+ * before. */
+void spraay_policy_narrow(spraay_policy *p);
 
 /* The defaults: nothing allowed yet, windows as above. */
 void spraay_policy_init(spraay_policy *p);

@@ -58,6 +58,8 @@ static const char *const definite[] = {
     "invalid_exact_svm_payload_mint_mismatch",
     "invalid_exact_svm_payload_recipient_mismatch",
     "invalid_exact_svm_payload_amount_mismatch",
+    "invalid_exact_svm_payload_memo_count",
+    "invalid_exact_svm_payload_memo_mismatch",
     "invalid_exact_svm_payload_no_transfer_instruction",
     "invalid_exact_svm_transaction_simulation_failed",
 };
@@ -157,6 +159,13 @@ static bool plausible(const char *transaction, spraay_rail rail)
     return ok;
 }
 
+/* Is the payer that the receipt names, one of ours? */
+static bool is_mine(const spraay_receipt *r, spraay_rail rail, const spraay_receipt_mine *mine)
+{
+    if (spraay_network_same_address(rail, r->payer, mine->payer)) return true;
+    return rail == SPRAAY_RAIL_SVM && mine->fee_payer != NULL && strcmp(r->payer, mine->fee_payer) == 0;
+}
+
 /* Why this is not shown to be our payment, or NULL when it is. */
 static const char *foreign(const spraay_receipt *r, const spraay_receipt_mine *mine)
 {
@@ -165,8 +174,7 @@ static const char *foreign(const spraay_receipt *r, const spraay_receipt_mine *m
     if (mine->network != NULL && strcmp(r->network, mine->network) != 0)
         return "the receipt names another network";
     if (mine->payer != NULL && r->payer[0] == '\0') return "the receipt names no payer";
-    if (mine->payer != NULL && !spraay_network_same_address(rail, r->payer, mine->payer))
-        return "the receipt names another payer";
+    if (mine->payer != NULL && !is_mine(r, rail, mine)) return "the receipt names another payer";
     if (!plausible(r->transaction, rail)) return "the receipt names no transaction";
     if (r->amount[0] != '\0' && mine->amount != NULL && spraay_amount_cmp(r->amount, mine->amount) > 0)
         return "the receipt claims more than was signed";
@@ -180,8 +188,7 @@ static void classify(spraay_receipt *r, bool success, const spraay_receipt_mine 
     if (success) {
         r->flaw = foreign(r, mine);
         r->kind = r->flaw == NULL ? SPRAAY_RECEIPT_SETTLED : SPRAAY_RECEIPT_FOREIGN;
-    } else if (mine->payer != NULL && r->payer[0] != '\0' &&
-               !spraay_network_same_address(rail, r->payer, mine->payer)) {
+    } else if (mine->payer != NULL && r->payer[0] != '\0' && !is_mine(r, rail, mine)) {
         r->flaw = "the receipt names another payer"; /* then its reason is not ours either */
         r->kind = SPRAAY_RECEIPT_UNSURE;
     } else if (spraay_receipt_reason_used(r->reason)) {

@@ -39,7 +39,8 @@ typedef struct spraay_receipt {
 typedef struct spraay_receipt_mine {
     const char *network; /* CAIP-2 */
     const char *payer;
-    const char *amount; /* atomic digits; the receipt may say less, never more */
+    const char *amount;    /* atomic digits; the receipt may say less, never more */
+    const char *fee_payer; /* Solana: some facilitators name this one as payer; NULL: none */
 } spraay_receipt_mine;
 
 /* Read the receipt of an answer; PAYMENT-RESPONSE before X-PAYMENT-RESPONSE.

@@ -36,6 +36,10 @@ int64_t spraay_represent_backoff_ms(unsigned n, uint32_t random);
 #define SPRAAY_LIFE_MIN_S    30            /* a cheque with less life left is not presented */
 #define SPRAAY_CHAIN_AFTER_S ((int64_t)90) /* how long after the send the chain is asked, for chain_first */
 
+/* Solana, where nothing that expired is signed again without proof. */
+#define SPRAAY_SVM_SPENT_AFTER_S 300  /* an open payment counts as spent this long after its signature */
+#define SPRAAY_SVM_ASK_AGAIN_MS  6000 /* between two questions to a chain that cannot tell yet */
+
 /* "free" "repeat" "once" "never" "look"; false when unknown. */
 bool spraay_class_parse(spraay_class *out, const char *text);
 

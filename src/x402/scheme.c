@@ -6,6 +6,7 @@
 
 static const spraay_scheme *const schemes[] = {
     &spraay_scheme_exact_evm,
+    &spraay_scheme_exact_svm,
 };
 
 const spraay_scheme *spraay_scheme_at(size_t i)

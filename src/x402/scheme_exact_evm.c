@@ -24,8 +24,10 @@
 
 #define V1_BACKDATE_S 600 /* what V1 clients subtract for clocks that run ahead */
 
-static bool fits(const spraay_offer_entry *e, const spraay_asset *asset, spraay_refusal *refusal)
+static bool fits(const spraay_offer_entry *e, const spraay_asset *asset, const char *payer,
+                 spraay_refusal *refusal)
 {
+    (void)payer;
     /* Absent is not a difference: the domain that is signed is our own either way. But a
      * facilitator refuses an entry without name and version, so nothing is lost by that. */
     if (e->name == NULL || e->version == NULL) {

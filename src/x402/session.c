@@ -21,6 +21,7 @@ spraay_err spraay_session_init(spraay_session *s, const spraay_session_config *c
     memset(s, 0, sizeof *s);
     s->cfg = *cfg;
     s->policy = *cfg->policy;
+    if (cfg->named) spraay_policy_narrow(&s->policy);
     s->outcome.payment = s->outcome.kind = "";
     s->past.kind = SPRAAY_PAST_NEW;
     s->want = cfg->claims && !cfg->quote ? SPRAAY_WANT_CLAIM : SPRAAY_WANT_PROBE;
@@ -95,12 +96,39 @@ void session_pay(spraay_session *s)
     s->want = SPRAAY_WANT_PAY;
 }
 
+spraay_rail spraay_session_rail(const spraay_session *s)
+{
+    if (s->policy.fixed != NULL) return spraay_network_rail(s->policy.fixed->network);
+    return s->signatures > 0 && s->choice.entry != NULL ? s->choice.entry->rail : SPRAAY_RAIL_NONE;
+}
+
+/* Does one mark let only one of several authorizations settle? */
+static bool has_nonce(const spraay_session *s)
+{
+    return spraay_session_rail(s) != SPRAAY_RAIL_SVM;
+}
+
+void session_expired(spraay_session *s)
+{
+    if (has_nonce(s) || !s->open)
+        session_probe(s);
+    else
+        session_prove(s, false);
+}
+
 bool session_alive(const spraay_session *s, spraay_now now)
 {
     return s->header.n > 0 && s->valid_before_s - now.wall_s >= SPRAAY_LIFE_MIN_S;
 }
 
 /* CLAIM: what is on record decides where to begin. */
+
+/* May the chain's answer be final by now? On Solana what is on record as its end is when it counts as spent. */
+static bool can_be_proven(const spraay_session *s, spraay_now now)
+{
+    if (has_nonce(s)) return s->past.valid_before_s + 60 < now.wall_s;
+    return !session_alive(s, now);
+}
 
 static void resume_authorized(spraay_session *s, spraay_now now)
 {
@@ -114,10 +142,10 @@ static void resume_authorized(spraay_session *s, spraay_now now)
         if (session_alive(s, now))
             session_pay(s);
         else
-            session_probe(s);
+            session_expired(s);
         return;
     }
-    if (s->past.valid_before_s + 60 < now.wall_s && s->cfg.cls != SPRAAY_CLASS_LOOK) {
+    if (can_be_proven(s, now) && s->cfg.cls != SPRAAY_CLASS_LOOK) {
         session_prove(s, false);
         return;
     }
@@ -154,7 +182,7 @@ static void resume_authorized(spraay_session *s, spraay_now now)
     case SPRAAY_CLASS_FREE: break;
     }
     if (!session_alive(s, now)) {
-        session_probe(s);
+        session_expired(s);
         return;
     }
     /* Keep the schedule by waiting: a tight retry loop of the caller becomes a patient one. */
@@ -176,7 +204,7 @@ static void reconcile(spraay_session *s, spraay_now now)
                      "the same call continues this purchase; or ask again when its authorization has expired",
                      "no answer tells what became of the payment%s%s", s->past.note ? ": " : "",
                      s->past.note ? s->past.note : "");
-    if (s->past.valid_before_s + 60 < now.wall_s)
+    if (can_be_proven(s, now))
         session_prove(s, false);
     else
         session_fail(s);
@@ -215,7 +243,8 @@ void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_
     memcpy(s->mark32, mark32, 32);
     s->open = s->proof_for_repay = false;
     s->sends = 0;
-    s->past.valid_before_s = s->valid_before_s = 0;
+    s->past.valid_before_s = s->valid_before_s = s->until_s = 0;
+    s->signatures = 0;
     s->policy.fixed = NULL;
     spraay_buf_clear(&s->header);
     session_probe(s);
@@ -420,6 +449,12 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
         break;
     }
     /* Not told. What may be signed again under the same nonce goes on, the rest says what it knows. */
+    if (!has_nonce(s)) {
+        bool later = verdict == SPRAAY_VERDICT_UNUSED && !s->cfg.reconcile &&
+                     session_wait(s, SPRAAY_SVM_ASK_AGAIN_MS, SPRAAY_WANT_PROOF, now);
+        if (!later) session_fail(s);
+        return;
+    }
     if (r->resign && !session_alive(s, now) && s->outcome.expect != SPRAAY_EXPECT_YES && !s->detached &&
         !s->exposed && !s->cfg.reconcile) {
         session_probe(s);
@@ -436,7 +471,7 @@ void spraay_session_woke(spraay_session *s, spraay_now now)
     }
     if (s->after_wait == SPRAAY_WANT_PAY && !session_alive(s, now)) {
         if (spraay_represent_rules(s->cfg.cls)->resign || !s->open)
-            session_probe(s);
+            session_expired(s);
         else
             session_fail(s);
         return;
@@ -494,9 +529,9 @@ void spraay_session_attach(spraay_session *s, int64_t deadline_ms)
 
 const char *spraay_want_name(spraay_want w)
 {
-    static const char *const names[] = { "claim", "probe",   "approval", "reserve", "signature", "record",
-                                         "pay",   "deliver", "lose",     "unsend",  "void",      "lost",
-                                         "repay", "anew",    "proof",    "wait",    "nothing" };
+    static const char *const names[] = { "claim",  "probe", "approval", "reserve", "chain",  "signature",
+                                         "record", "pay",   "deliver",  "lose",    "unsend", "void",
+                                         "lost",   "repay", "anew",     "proof",   "wait",   "nothing" };
     return names[w];
 }
 

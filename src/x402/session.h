@@ -10,6 +10,9 @@
  *     '── on record: restored ─> DONE, alive ─> PAY (same header),       LOSE ─> WAIT ─> PAY (same header)
  *                    expired ─> PROVE, lost ─> FAILED                      └──> PROVE ─> FAILED
  *
+ * On Solana the chain is asked for a blockhash between RESERVE and SIGN; and what has expired is never signed
+ * again before the chain says that it did not settle, for there is no nonce that would let only one of two.
+ *
  * Whoever drives it (client/flight over libcurl, a spec, another HTTP client through Lua) fulfils
  * the want and reports; every report moves the session on. A session pays at most one authorization
  * nonce, presents it again only by the table in represent.h, and never trusts a status as proof that
@@ -35,7 +38,8 @@ typedef enum spraay_want {
     SPRAAY_WANT_PROBE,     /* the request without payment: spraay_session_answered / _broke */
     SPRAAY_WANT_APPROVAL,  /* the caller's word on session->choice: spraay_session_approved */
     SPRAAY_WANT_RESERVE,   /* room under the caps, and for external signers a record: _reserved */
-    SPRAAY_WANT_SIGNATURE, /* over session->signing.digest32: spraay_session_signed */
+    SPRAAY_WANT_CHAIN,     /* what a Solana message needs of the chain: spraay_session_chain */
+    SPRAAY_WANT_SIGNATURE, /* over session->signing: spraay_session_signed */
     SPRAAY_WANT_RECORD,    /* session->header made durable: spraay_session_recorded */
     SPRAAY_WANT_PAY,       /* the request with session->header: _answered / _broke */
     SPRAAY_WANT_DELIVER,   /* the answer made durable: spraay_session_noted */
@@ -80,6 +84,7 @@ typedef struct spraay_session_config {
     bool reconcile;              /* only ask the chain about what is on record */
     bool ask;                    /* the caller wants a last word */
     bool claims;                 /* false: a free request that has no purchase, and pays nothing */
+    bool named;                  /* by run or purchase=: it takes the first network that can be paid on */
     spraay_class cls;            /* how an unanswered presentation is repeated */
     bool probe_safe;             /* the unpaid request may be repeated after it was sent */
     unsigned retries;            /* of the unpaid request */
@@ -122,6 +127,15 @@ typedef struct spraay_break {
     bool permanent;       /* the same again cannot help (TLS refusal, answer too large) */
 } spraay_break;
 
+/* What the chain says before a Solana message is signed. Texts are base58, "" when they do not matter. */
+typedef struct spraay_chain_facts {
+    char blockhash[SPRAAY_SOLANA_TEXT];
+    char token_program[SPRAAY_SOLANA_TEXT]; /* of a mint that is not built in */
+    uint64_t last_height;                   /* the message cannot settle beyond; 0: nobody knows */
+    bool settled;                           /* a transfer with the purchase's memo is on the chain already */
+    char transaction[SPRAAY_SOLANA_SIGNATURE];
+} spraay_chain_facts;
+
 typedef enum spraay_verdict {
     SPRAAY_VERDICT_UNAVAILABLE, /* no chain to ask, or no usable answer */
     SPRAAY_VERDICT_UNUSED,      /* unused at a block of 'block_s', but still alive */
@@ -139,6 +153,8 @@ typedef struct spraay_session {
     spraay_session_config cfg;
     spraay_policy policy; /* cfg.policy and what the record fixes */
     spraay_policy_fixed fixed;
+    char fixed_network[SPRAAY_NETWORK_TEXT], fixed_asset[64],
+        fixed_pay_to[64]; /* by a signature of this session */
     spraay_want want;
     spraay_buf url; /* where the request goes: cfg.url, or where it was redirected */
     spraay_past past;
@@ -158,10 +174,12 @@ typedef struct spraay_session {
     spraay_buf header;       /* value; a bearer cheque, wiped */
     int version;             /* x402 version of the header */
     int64_t valid_before_s;  /* of the header */
-    bool open;               /* an authorization may be out there */
-    bool asking;             /* a signer outside has the terms */
-    bool open_before;        /* 'open' before it got them */
-    bool fresh;              /* the paid leg wants a connection of its own */
+    int64_t until_s;         /* when it counts as spent, and an error says that it cannot settle any more */
+    spraay_chain_facts facts;
+    bool open;        /* an authorization may be out there */
+    bool asking;      /* a signer outside has the terms */
+    bool open_before; /* 'open' before it got them */
+    bool fresh;       /* the paid leg wants a connection of its own */
 
     unsigned probes, redirects, presentations; /* in this session */
     unsigned sends;                            /* of the purchase, sessions before included */
@@ -217,6 +235,9 @@ void spraay_session_approved(spraay_session *s, bool yes, const char *why, spraa
 /* 'sentence' and 'hint' explain a refusal; kind is "budget", "policy" or "ledger". */
 void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const char *code,
                              const char *sentence, const char *hint, spraay_now now);
+/* 'why' NULL: 'facts' is complete. Else nothing can be signed, and 'kind', 'code' and 'hint' say more. */
+void spraay_session_chain(spraay_session *s, const spraay_chain_facts *facts, const char *kind,
+                          const char *code, const char *why, const char *hint, spraay_now now);
 void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, const char *why, spraay_now now);
 void spraay_session_recorded(spraay_session *s, spraay_now now);
 void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now);
@@ -238,6 +259,9 @@ void spraay_session_attach(spraay_session *s, int64_t deadline_ms);
 /* What a call that stops waiting now has to say while the session goes on. */
 void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind,
                               const char *code, const char *why);
+
+/* What kind of chain the last authorization is for; NONE before the first. */
+spraay_rail spraay_session_rail(const spraay_session *s);
 
 const char *spraay_want_name(spraay_want w);
 const char *spraay_paid_name(spraay_paid p);

@@ -33,7 +33,7 @@ void session_money(const spraay_session *s, spraay_outcome *o)
     }
     o->paid = SPRAAY_PAID_MAYBE;
     o->expect = s->expect_unpaid ? SPRAAY_EXPECT_NO : SPRAAY_EXPECT_UNKNOWN;
-    o->until_s = s->valid_before_s > s->past.valid_before_s ? s->valid_before_s : s->past.valid_before_s;
+    o->until_s = s->until_s > s->past.valid_before_s ? s->until_s : s->past.valid_before_s;
 }
 
 static void fill(spraay_outcome *o, const char *kind, const char *code, const char *hint, const char *fmt,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "x402/session_private.h"
+#include "x402/svm_payload.h"
 
 void spraay_session_sending(spraay_session *s, spraay_now now)
 {
@@ -20,13 +21,22 @@ void spraay_session_asking(spraay_session *s)
     s->open = true;
 }
 
-static void mine(const spraay_session *s, spraay_receipt_mine *m)
+static void mine(const spraay_session *s, spraay_receipt_mine *m, char fee_payer[SPRAAY_SOLANA_TEXT])
 {
+    spraay_svm_payload payload;
+
+    *m = (spraay_receipt_mine){ .network = s->past.network,
+                                .payer = spraay_policy_payer(&s->policy, spraay_session_rail(s)),
+                                .amount = s->past.amount };
     if (s->choice.entry != NULL && s->signatures > 0)
-        *m = (spraay_receipt_mine){ s->choice.entry->network, s->choice.payer, s->choice.entry->amount };
-    else
-        *m = (spraay_receipt_mine){ s->past.network, spraay_policy_payer(&s->policy, SPRAAY_RAIL_EVM),
-                                    s->past.amount };
+        *m = (spraay_receipt_mine){ .network = s->choice.entry->network,
+                                    .payer = s->choice.payer,
+                                    .amount = s->choice.entry->amount };
+    if (spraay_session_rail(s) != SPRAAY_RAIL_SVM ||
+        spraay_svm_payload_read(&payload, spraay_buf_slice(&s->header)) != SPRAAY_OK)
+        return;
+    spraay_solana_address_format(fee_payer, payload.fee_payer32);
+    m->fee_payer = fee_payer;
 }
 
 /* The presentation brought nothing; present again if the table and the time allow, else end as described. */
@@ -78,14 +88,20 @@ void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t af
     const spraay_represent *r = spraay_represent_rules(s->cfg.cls);
     spraay_receipt_mine m;
     spraay_meaning meaning;
+    char fee_payer[SPRAAY_SOLANA_TEXT];
     bool same_words;
 
-    mine(s, &m);
+    mine(s, &m, fee_payer);
     if (spraay_meaning_read(&meaning, a, s->version, &m) != SPRAAY_OK) {
         session_describe(s, "ledger", "memory", "", "out of memory while reading the answer");
         session_lose(s, SPRAAY_WANT_NOTHING);
         return;
     }
+    /* What settled from an earlier presentation cannot be simulated again. */
+    if (spraay_session_rail(s) == SPRAAY_RAIL_SVM && s->sends > 1 &&
+        (meaning.kind == SPRAAY_MEANING_REFUSED || meaning.kind == SPRAAY_MEANING_SETTLE_FAILED_DEFINITE) &&
+        strstr(meaning.reason, "simulation_failed") != NULL)
+        meaning.kind = SPRAAY_MEANING_NONCE_USED;
     s->expect_unpaid = meaning.expect == SPRAAY_EXPECT_NO;
     s->handler_error = false;
     session_line(s->outcome.transaction, sizeof s->outcome.transaction, meaning.receipt.transaction);
@@ -249,6 +265,7 @@ void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay
     bool paid = s->want == SPRAAY_WANT_PAY;
     spraay_receipt_mine m;
     spraay_meaning meaning;
+    char fee_payer[SPRAAY_SOLANA_TEXT];
 
     s->exposed = true;
     memset(out, 0, sizeof *out);
@@ -256,7 +273,7 @@ void spraay_session_exposed(spraay_session *s, const spraay_answer *head, spraay
     out->status = head->status;
     out->payment = paid || (s->open && s->sends > 0) ? "unconfirmed" : "free";
     if (!paid) return;
-    mine(s, &m);
+    mine(s, &m, fee_payer);
     if (spraay_meaning_read(&meaning, head, s->version, &m) != SPRAAY_OK) return;
     if (meaning.kind != SPRAAY_MEANING_PAID_OK) return;
     out->payment = "settled";

@@ -39,6 +39,9 @@ void session_probe(spraay_session *s);
 void session_pay(spraay_session *s);
 void session_prove(spraay_session *s, bool for_represent);
 
+/* Go on after the end of an authorization's life: sign anew, or where that wants proof, ask for it. */
+void session_expired(spraay_session *s);
+
 /* Is there an authorization with enough life left to be presented? */
 bool session_alive(const spraay_session *s, spraay_now now);
 

@@ -156,7 +156,7 @@ static void choose(spraay_session *s, const spraay_answer *a)
         session_fail(s);
         return;
     }
-    if (!s->cfg.claims && !s->cfg.quote && s->policy.payer_evm != NULL) {
+    if (!s->cfg.claims && !s->cfg.quote && (s->policy.payer_evm != NULL || s->policy.payer_svm != NULL)) {
         session_describe(s, "policy", "not_free",
                          "make it a request that may pay, if it is worth something to you",
                          "%s asks for a payment for something that was free", s->cfg.origin);
@@ -166,7 +166,10 @@ static void choose(spraay_session *s, const spraay_answer *a)
     }
     /* Without a wallet the terms can still be told; nothing can be signed. */
     walletless = s->policy.payer_evm == NULL && s->policy.payer_svm == NULL;
-    if (walletless) s->policy.payer_evm = "0x0000000000000000000000000000000000000000";
+    if (walletless) {
+        s->policy.payer_evm = "0x0000000000000000000000000000000000000000";
+        s->policy.payer_svm = "11111111111111111111111111111111";
+    }
     if (!spraay_choose(&s->choice, &s->refusal, &s->offer, &s->policy)) {
         refused(s, a->status);
         return;
@@ -282,6 +285,7 @@ void spraay_session_approved(spraay_session *s, bool yes, const char *why, spraa
 /* Fill s->signing for the present moment. Ends the session on an error. */
 static bool prepare(spraay_session *s, spraay_now now)
 {
+    bool svm = s->choice.entry->rail == SPRAAY_RAIL_SVM;
     spraay_order order = {
         .entry = s->choice.entry,
         .asset = s->choice.asset,
@@ -289,31 +293,35 @@ static bool prepare(spraay_session *s, spraay_now now)
         .x402_version = s->offer.version,
         .now_s = now.wall_s,
         .window_s = s->choice.window_s,
+        .blockhash = s->facts.blockhash,
+        .token_program = s->facts.token_program[0] != '\0' ? s->facts.token_program : NULL,
     };
+    int64_t skew_s = svm ? 0 : s->skew_s; /* Solana counts blocks, not seconds */
     spraay_err err;
 
     memcpy(order.mark32, s->mark32, 32);
-    if (s->skew_s > SKEW_MAX_S) {
+    if (skew_s > SKEW_MAX_S) {
         session_describe(s, "policy", "clock", "set this machine's clock (ntp), then call again",
                          "this machine's clock is %" PRId64
                          " s behind the server's: the payment would expire too soon",
-                         s->skew_s);
+                         skew_s);
         session_fail(s);
         return false;
     }
-    if (s->skew_s < -SKEW_MAX_S) order.now_s += s->skew_s; /* our clock is ahead: a shorter life */
+    if (skew_s < -SKEW_MAX_S) order.now_s += skew_s; /* our clock is ahead: a shorter life */
     err = s->choice.scheme->prepare(&s->signing, &order);
     if (err == SPRAAY_RANGE && order.now_s != now.wall_s) err = SPRAAY_OK; /* beyond all dates: too old */
     if (err == SPRAAY_OK && (int64_t)s->signing.valid_before_s - now.wall_s < SPRAAY_LIFE_MIN_S) {
         session_describe(s, "policy", "clock", "set this machine's clock (ntp), then call again",
                          "this machine's clock is %" PRId64
                          " s ahead of the server's: no payment is valid for both long enough",
-                         -s->skew_s);
+                         -skew_s);
         session_fail(s);
         return false;
     }
     if (err == SPRAAY_OK) {
         s->valid_before_s = (int64_t)s->signing.valid_before_s;
+        s->until_s = svm ? now.wall_s + SPRAAY_SVM_SPENT_AFTER_S : s->valid_before_s;
         return true;
     }
     session_describe(s, "payment", "prepare", "", "the payment could not be prepared: %s",
@@ -327,6 +335,31 @@ void spraay_session_reserved(spraay_session *s, bool ok, const char *kind, const
 {
     if (!ok) {
         session_describe(s, kind, code, hint, "%s", sentence);
+        session_fail(s);
+        return;
+    }
+    if (s->choice.entry->rail == SPRAAY_RAIL_SVM)
+        s->want = SPRAAY_WANT_CHAIN;
+    else if (prepare(s, now))
+        s->want = SPRAAY_WANT_SIGNATURE;
+}
+
+void spraay_session_chain(spraay_session *s, const spraay_chain_facts *facts, const char *kind,
+                          const char *code, const char *why, const char *hint, spraay_now now)
+{
+    if (why != NULL) {
+        session_describe(s, kind, code, hint, "%s", why);
+        session_fail(s);
+        return;
+    }
+    s->facts = *facts;
+    if (facts->settled) { /* nothing of it is on record here, and so its result is not either */
+        session_describe(
+            s, "payment", "paid_before",
+            "buy it under another name, or keep the ledger: only there its result is found again",
+            "a purchase of this name was paid before, and nothing is on record of it here");
+        s->outcome.paid = SPRAAY_PAID_YES;
+        session_line(s->outcome.transaction, sizeof s->outcome.transaction, facts->transaction);
         session_fail(s);
         return;
     }
@@ -355,6 +388,8 @@ void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, cons
             session_describe(s, "wallet", "signer_slow", "",
                              "the signer takes longer than the payment is valid");
             session_fail(s);
+        } else if (s->choice.entry->rail == SPRAAY_RAIL_SVM) {
+            s->want = SPRAAY_WANT_CHAIN;
         } else if (prepare(s, now)) {
             s->want = SPRAAY_WANT_SIGNATURE;
         }
@@ -389,9 +424,23 @@ void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *
     session_fail(s);
 }
 
+/* Every later authorization of the purchase is for the same token and receiver. */
+static void fix_terms(spraay_session *s)
+{
+    const spraay_offer_entry *e = s->choice.entry;
+
+    if (e == NULL) return; /* the record's, which are fixed already */
+    session_line(s->fixed_network, sizeof s->fixed_network, e->network);
+    session_line(s->fixed_asset, sizeof s->fixed_asset, e->asset);
+    session_line(s->fixed_pay_to, sizeof s->fixed_pay_to, e->pay_to);
+    s->fixed = (spraay_policy_fixed){ s->fixed_network, s->fixed_asset, s->fixed_pay_to };
+    s->policy.fixed = &s->fixed;
+}
+
 void spraay_session_recorded(spraay_session *s, spraay_now now)
 {
     (void)now;
+    fix_terms(s);
     if (s->detached) { /* nobody waits, and nothing of it has left */
         session_describe(s, "cancelled", "withdrawn", "call again",
                          "the payment was withdrawn before it was sent, because nobody waited for it");

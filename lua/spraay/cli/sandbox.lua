@@ -10,8 +10,9 @@ local command = { about = "Run a gateway on loopback: no key, no network, no mon
 local EXAMPLES = [[
 The variables it prints, and that COMMAND finds in its environment:
    SPRAAY_GATEWAY                       where it listens
-   SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC in it
+   SPRAAY_PRIVATE_KEY, SPRAAY_ADDRESS   a throwaway account with USDC, and ETH for gas, in it
    SPRAAY_BASE_RPC                      the chain in miniature
+   SPRAAY_SOLANA_KEY, SPRAAY_SOLANA_ADDRESS, SPRAAY_SOLANA_RPC   the same on Solana
    SPRAAY_STATE_DIR                     for COMMAND only: a folder that goes with it
 The exit status is COMMAND's own.
 
@@ -36,6 +37,13 @@ local function seconds(text)
   return nil, text .. " is not a number of seconds"
 end
 
+local function names(text)
+  local list = {}
+  for name in text:gmatch "[^,]+" do list[#list + 1] = name end
+  if #list > 0 then return list end
+  return nil, "no network"
+end
+
 function command.options(parser)
   parser:description(command.about .. " With `-- COMMAND …` it serves that command and ends with it.")
   parser:usage("Usage: spraay sandbox [options] [-- COMMAND ARGUMENTS…]")
@@ -44,9 +52,10 @@ function command.options(parser)
   local function option(name, argname, text) return parser:option(name, text):argname(argname) end
   option("--port", "N", "Port to listen on; 0 is any. (default: 8402, with COMMAND 0)"):convert(whole(0, 65535))
   option("--host", "ADDRESS", "Address to listen on; only loopback is allowed."):default "127.0.0.1"
-  option("--dialect", "NAME", "Of the compute futures; this release has ledger only."):default "ledger"
+  option("--dialect", "NAME", "Of the compute futures: ledger or escrow."):default "ledger"
   option("--network", "NAME", "Home network: base or base-sepolia."):default "base"
   option("--rails", "N", "Payment rails offered: 1, 2 or 3. (default: 2)"):convert(whole(1, 3))
+  option("--networks", "NAMES", "Networks offered instead, in this order: solana or solana,base."):convert(names)
   option("--fault", "FAULT", "Arm a fault: NAME[:TIMES][@ROUTE]. May be given again."):count("*")
   parser:flag("--faults", "List the faults and leave.")
   option("--rate-limit", "N", "POSTs a minute and path; 30 is real, 0 none. (default: 300)")
@@ -56,6 +65,8 @@ function command.options(parser)
   option("--upstream-model", "NAME", "Model to ask the upstream for.")
   option("--api-key", "KEY", "Accept this API key. May be given again."):count("*")
   option("--funds", "USDC", "What is in the throwaway account."):default "1000"
+  option("--ether", "ETH", "What it has for gas."):default "0.05"
+  option("--mining", "MODE", "Blocks come by the clock, instant, or manual."):default "clock"
   parser:flag("--lenient", "Match payments as the gateway does since September 2026.")
   parser:flag("--replay", "Answer a payment that was settled before with the same answer again.")
   option("--json-log", "FILE", "Append one JSON line a request to this file.")
@@ -78,6 +89,9 @@ local function exports(sandbox, private_key)
     { "SPRAAY_PRIVATE_KEY", private_key },
     { "SPRAAY_ADDRESS", sandbox.address },
     { "SPRAAY_BASE_RPC", sandbox.origin .. "/_sandbox/rpc" },
+    { "SPRAAY_SOLANA_KEY", sandbox.solana_key:export() },
+    { "SPRAAY_SOLANA_ADDRESS", sandbox.solana_key.address },
+    { "SPRAAY_SOLANA_RPC", sandbox:solana_rpc() },
   }
 end
 
@@ -134,9 +148,6 @@ function command.run(args, child)
   if args.host ~= "127.0.0.1" and args.host ~= "localhost" then
     return trouble "it listens on loopback only"
   end
-  if args.dialect == "escrow" then
-    return trouble "--dialect escrow: this release has the ledger dialect only; use --dialect ledger"
-  end
   local log, why = open_log(args.json_log)
   if why then return trouble(why) end
   local sandbox, server = require "spraay.sandbox", require "spraay.sandbox.server"
@@ -144,10 +155,10 @@ function command.run(args, child)
   for _, key in ipairs(args.api_key) do keys[key] = {} end
   local box
   box, why = sandbox.new{
-    network = args.network, dialect = args.dialect, rails = args.rails, faults = args.fault,
+    network = args.network, dialect = args.dialect, rails = args.rails, networks = args.networks, faults = args.fault,
     rate_limit = args.rate_limit, job_seconds = args.job_seconds, upstream = args.upstream,
-    upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, lenient = args.lenient,
-    replay = args.replay, log = log,
+    upstream_model = args.upstream_model, api_keys = keys, funds = args.funds, ether = args.ether,
+    mining = args.mining, lenient = args.lenient, replay = args.replay, log = log,
   }
   if not box then return trouble(why) end
   local listener
@@ -163,8 +174,8 @@ function command.run(args, child)
   io.stdout:write("# ready\n")
   io.stdout:flush()
   if not args.quiet and not args.until_eof then
-    io.stderr:write(("Serving %s with %s USDC in a throwaway account. Ctrl-C ends it.\n")
-      :format(box.origin, args.funds))
+    io.stderr:write(("Serving %s with %s USDC and %s ETH in a throwaway account. Ctrl-C ends it.\n")
+      :format(box.origin, args.funds, args.ether))
   end
   return serve(listener, args.until_eof)
 end

@@ -83,6 +83,9 @@ options() {
 ) <"$dir/hold" >"$dir/ready" &
 sandbox=$!
 
+# Nothing real goes in: of these the command gets what the sandbox prints, or none.
+unset SPRAAY_SOLANA_KEY SPRAAY_SOLANA_ADDRESS SPRAAY_SOLANA_RPC SPRAAY_API_KEY
+
 exec 9>"$dir/hold" 8<"$dir/ready"
 ready=no
 while IFS= read -r line <&8; do
@@ -101,7 +104,6 @@ fi
 
 SPRAAY_STATE_DIR=$dir/state
 export SPRAAY_STATE_DIR
-unset SPRAAY_SOLANA_KEY SPRAAY_SOLANA_RPC SPRAAY_API_KEY    # nothing real goes in
 
 while [ "$1" != -- ]; do shift; done
 shift

@@ -2,7 +2,9 @@
 --- One checker per option of spraay.open.
 local clauses = require "spraay.options.clauses"
 local compat = require "spraay.compat"
+local core = require "spraay.core"
 local errors = require "spraay.errors"
+local fees = require "spraay.evm.fees"
 local headers = require "spraay.options.headers"
 local log = require "spraay.log"
 local money = require "spraay.money"
@@ -76,8 +78,17 @@ check.wallet = function(value, config)
   for i, item in ipairs(list) do
     if not wallet.is(item) then return ("list: item %d is not a wallet"):format(i) end
   end
-  if #list > 1 then return "list: this version pays on one rail, so it takes one wallet" end
-  config.wallets = list
+  local seen = {}
+  for _, item in ipairs(list) do
+    local rail = item:rail()
+    if seen[rail] then
+      return "list: two wallets pay on the same rail: " .. seen[rail].source .. " and " .. item.source,
+        "It takes one for EVM chains and one for Solana"
+    end
+    seen[rail] = item
+  end
+  config.wallets = {}   -- a copy: the caller's list is the caller's
+  for i, item in ipairs(list) do config.wallets[i] = item end
 end
 
 check.networks = function(value, config)
@@ -96,12 +107,12 @@ check.networks = function(value, config)
     end
     if not seen[id] then
       seen[id], ids[#ids + 1] = true, id
-      payable = payable or id:match("^eip155:") ~= nil
+      payable = payable or wallet.rail_of(id) ~= nil
     end
   end
   if not payable then
     return "names no network this version can pay on",
-      "Add \"base\": without a Solana wallet nothing is paid there"
+      "Add \"base\" or \"solana\""
   end
   config.core.networks = ids
 end
@@ -167,8 +178,12 @@ check.assets = function(value, config)
     local network = networks[item.network] or item.network
     if not clauses.is_text(network) or not network:find(":", 1, true) then return where .. "needs network" end
     if not clauses.is_text(item.asset) then return where .. "needs asset, the address of the token" end
-    if not clauses.is_text(item.name) or not clauses.is_text(item.version) then
+    local on_evm = wallet.rail_of(network) ~= "solana"
+    if on_evm and (not clauses.is_text(item.name) or not clauses.is_text(item.version)) then
       return where .. "needs name and version, the token's EIP-712 domain"
+    end
+    if not on_evm and (item.name ~= nil or item.version ~= nil) then
+      return where .. "takes no name and version: Solana's tokens have no EIP-712 domain"
     end
     if not compat.integer(item.decimals) or item.decimals < 0 or item.decimals > 36 then
       return where .. "needs decimals, a whole number"
@@ -253,6 +268,8 @@ check.rate = function(value, config)
 end
 
 check.first_request_payment = later("is not in this version", nil, { [false] = true })
+check.solana_tx = later("is not in this version",
+  "networks = { \"solana\" } pays there as x402 does, on every route, and without a fee", { [false] = true })
 check.on_lost = one_of("fail", "repay")
 
 check.clock = function(value, config)
@@ -292,15 +309,28 @@ check.resolve = function(value, config)
   config.core.resolve = list
 end
 
-check.futures = function(value, config)
-  if value == "ledger" then
-    config.futures = value
-    return
+check.futures = one_of("escrow", "ledger")
+
+check.gas = function(value, config)
+  local gas, why, hint = fees.options(value)
+  if not gas then return why, hint end
+  config.gas = gas
+end
+
+check.escrow = function(value, config)
+  if type(value) ~= "table" then return "must be a table such as { base = \"0x…\" }" end
+  config.escrow = {}
+  for name, address in pairs(value) do
+    local id = networks[name] or (type(name) == "string" and name:match "^eip155:%d+$")
+    if not id then return "does not know the network " .. errors.show(name) end
+    local parsed, _, code
+    if type(address) == "string" then parsed, _, code = core.evm_address_parse(address, "checksum") end
+    if not parsed then
+      return ("for %s must be the contract's address%s"):format(name, code == "CHECKSUM"
+        and ", and this one's checksum is wrong" or "")
+    end
+    config.escrow[id] = parsed
   end
-  if value == "escrow" then
-    return "\"escrow\" is not in this version: it speaks the ledger dialect of compute futures only"
-  end
-  return "must be \"ledger\""
 end
 
 check.errors = one_of("return", "raise")

@@ -6,6 +6,9 @@ local json = require "spraay.sandbox.json"
 local money = require "spraay.sandbox.money"
 local reply = require "spraay.sandbox.reply"
 local rpc = require "spraay.sandbox.rpc"
+local solana = require "spraay.sandbox.solana.control"
+local solana_address = require "spraay.sandbox.solana.address"
+local solana_rpc = require "spraay.sandbox.solana.rpc"
 
 local control = {}
 
@@ -15,7 +18,8 @@ local function done(body) return reply.json(200, body or { ok = true }) end
 local handlers = {}
 
 handlers["GET ledger"] = function(sandbox)
-  return done(sandbox.books:report(sandbox.chain))
+  sandbox.solana:catch_up()
+  return done(sandbox.books:report(sandbox.chain, sandbox.solana))
 end
 
 handlers["GET faults"] = function(sandbox) return done(sandbox.faults:report()) end
@@ -34,6 +38,11 @@ end
 handlers["POST fund"] = function(sandbox, request)
   local micro = money.parse(request.body.amount)
   local address = request.body.address
+  if solana_address.bytes(address) then
+    local answer, why = solana.pull(sandbox.solana, "fund", request.body)
+    if not answer then return refuse(why) end
+    return done{ address = address, balance = money.text(sandbox.solana:balance(address)) }
+  end
   if not crypto.parse_address(address) then return refuse "address: not an address" end
   if not micro then return refuse "amount: a decimal string of USDC, at most six places" end
   sandbox.chain:fund(address, micro)
@@ -81,13 +90,42 @@ end
 
 handlers["GET requests"] = function(sandbox) return done{ requests = json.array(sandbox.recent) } end
 
-handlers["POST rpc"] = function(sandbox, request)
-  local view = {}
+local function methods_of(body)
+  local names = {}
+  for _, call in ipairs(#body > 0 and body or { body }) do
+    if type(call) == "table" and type(call.method) == "string" then names[call.method] = true end
+  end
+  return names
+end
+
+-- One chain's RPC, through whatever a fault does to it.
+local function ask(sandbox, request, speaks, chain)
+  local view = { id = request.body.id or json.null }
+  function view.broadcast()
+    local fault = sandbox.faults:take("broadcast", request)
+    if fault then fault:apply(view) end
+  end
+  request.methods = methods_of(request.body)
   local fault = sandbox.faults:take("rpc", request)
   local early = fault and fault:apply(view)
   if early then return early end
-  return done(rpc.answer(sandbox.chain, view, request.body))
+  local answer = speaks.answer(chain, view, request.body)
+  return view.early or view.lost or reply.json(view.status or 200, answer)
 end
+
+handlers["POST rpc"] = function(sandbox, request) return ask(sandbox, request, rpc, sandbox.chain) end
+handlers["POST rpc/solana"] = function(sandbox, request) return ask(sandbox, request, solana_rpc, sandbox.solana) end
+
+handlers["GET solana"] = function(sandbox) return done(solana.describe(sandbox.solana)) end
+for _, name in ipairs(solana.NAMES) do
+  handlers["POST solana/" .. name] = function(sandbox, request)
+    local answer, why = solana.pull(sandbox.solana, name, request.body)
+    if not answer then return refuse(why) end
+    return done(answer)
+  end
+end
+
+for name, handler in pairs(require "spraay.sandbox.evm.levers") do handlers[name] = handler end
 
 local function media(sandbox, name)
   local bytes, content_type

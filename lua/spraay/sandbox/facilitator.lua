@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local crypto = require "spraay.sandbox.crypto"
 local money = require "spraay.sandbox.money"
+local solana = require "spraay.sandbox.solana.verify"
 
 local facilitator = {}
 
@@ -81,6 +82,21 @@ end
 ---@return string? reason
 function kinds.evm.settle(authorization, chain)
   return chain:transfer(authorization)
+end
+
+kinds.svm = { verify = solana.verify, settle = solana.settle }
+
+--- What a payment claims to be, before anything is believed: who pays, the mark that names the
+--- authorization (its nonce, on Solana the memo), and a key that equal payments share.
+---@return table claim  nonce, payer, key; empty for what is no payment
+function facilitator.claim(payment)
+  local payload = payment.payload
+  if type(payload) ~= "table" then return {} end
+  if payload.transaction ~= nil then return solana.claim(payload) end
+  local a = payload.authorization
+  if type(a) ~= "table" then return {} end
+  local nonce = type(a.nonce) == "string" and a.nonce or nil
+  return { nonce = nonce, payer = type(a.from) == "string" and a.from or nil, key = nonce }
 end
 
 --- Check a payment against the term it accepted.

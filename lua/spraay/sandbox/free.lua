@@ -41,7 +41,7 @@ local function compute_part(route)
 end
 
 function free.manifest(sandbox, request)
-  local resources, home = json.array(), sandbox.rails[1]
+  local resources, home = json.array(), sandbox.home
   for _, route in ipairs(routes.list) do
     if route.group ~= "discovery" and route.group ~= "meta" and not route.hidden then
       resources[#resources + 1] = {
@@ -63,7 +63,7 @@ function free.manifest(sandbox, request)
       body.solanaPayment = { enabled = true, chain = "solana", cluster = "mainnet-beta",
                              receiveAddress = rail.pay_to, usdcMint = rail.asset, txHeader = "X-Solana-Tx",
                              discovery = request.origin .. "/.well-known/solana.json" }
-    elseif i > 1 then
+    elseif rail ~= home then
       body.robinhoodPayment = { enabled = true, network = rail.network, asset = rail.asset,
                                 payTo = rail.pay_to }
     end
@@ -77,7 +77,7 @@ end
 
 function free.health(sandbox)
   return 200, {
-    status = "healthy", uptime = uptime(age(sandbox)), version = VERSION, network = sandbox.rails[1].network,
+    status = "healthy", uptime = uptime(age(sandbox)), version = VERSION, network = sandbox.home.network,
     services = { aiGateway = "configured", batchPayments = "ready", swapData = "ready" }, protocol = "x402",
   }
 end
@@ -105,8 +105,8 @@ function free.root(sandbox)
   return 200, {
     name = "Spraay x402 Gateway (sandbox)", version = VERSION, docs = "https://docs.spraay.app",
     description = "A stand-in for the Spraay gateway on loopback; no real money moves here.",
-    discovery = "/.well-known/x402.json", endpoints = endpoints, network = sandbox.rails[1].network,
-    contract = "0xaF4e43d512C73c6731769620ca6b73f0FCFF9118", payTo = sandbox.rails[1].pay_to,
+    discovery = "/.well-known/x402.json", endpoints = endpoints, network = sandbox.home.network,
+    contract = "0xaF4e43d512C73c6731769620ca6b73f0FCFF9118", payTo = sandbox.home.pay_to,
     mainnet = false, bazaar = true, totalEndpoints = #routes.list,
     protocols = { x402 = { version = 2 }, mpp = { enabled = false } },
     subscription = { header = "X-API-Key", usage = "/v1/auth/usage" },

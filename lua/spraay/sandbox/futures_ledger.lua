@@ -5,6 +5,7 @@
 --- settles: if settlement then fails, the debit stays and the answer is lost.
 -- SPDX-License-Identifier: MIT
 local crypto = require "spraay.sandbox.crypto"
+local input = require "spraay.sandbox.futures_input"
 local js = require "spraay.sandbox.js"
 local json = require "spraay.sandbox.json"
 local models = require "spraay.sandbox.models"
@@ -54,13 +55,6 @@ local function stamped(self, body, endpoint)
   return 200, body
 end
 
--- Mixed case must carry its checksum; a missing 0x is forgiven.
-local function valid_address(text)
-  if type(text) ~= "string" then return false end
-  if not text:find("^0x") then text = "0x" .. text end
-  return crypto.parse_address(text) ~= nil
-end
-
 -- The store of the accounts, unless a fault has taken it down.
 local function stored(self, request)
   if request.store_down then error({ details = "fetch failed" }, 0) end
@@ -82,14 +76,6 @@ end
 
 local function not_found(id) return 404, { error = "Compute future not found: " .. js.string(id) } end
 
--- What the money parser of the gateway says about an amount it cannot take.
-local function amount_trouble(amount)
-  if type(amount) ~= "string" then return "value must be a string" end
-  local _, fraction = amount:match("^(%d+)%.?(%d*)$")
-  if not fraction then return ("invalid FixedNumber string value (value=%q)"):format(amount) end
-  if #fraction:gsub("0+$", "") > 6 then return "too many decimals for format (decimals=6)" end
-end
-
 function futures:deposit(request)
   local body = request.body
   local depositor, amount = body.depositor, body.amount
@@ -101,14 +87,11 @@ function futures:deposit(request)
       tiers = tier_list(), example = { depositor = EXAMPLE_ADDRESS, amount = "50" },
     }
   end
-  if not valid_address(depositor) then return 400, { error = "Invalid depositor address" } end
-  local value = js.parse_float(amount)
-  if not value or value < 1 then return 400, { error = "Minimum deposit is $1 USDC" } end
-  local trouble = amount_trouble(amount)
-  if trouble then error({ details = trouble }, 0) end
+  local status, refusal = input.refuse_deposit(depositor, amount)
+  if status then return status, refusal end
   local days = js.number(body.expiresInDays)
   if not days or days <= 0 then days = 90 end
-  local tier, expires = tier_of(value), self.sandbox.clock:seconds() + days * 86400
+  local tier, expires = tier_of(js.parse_float(amount)), self.sandbox.clock:seconds() + days * 86400
   local expires_text = js.iso(expires)
   local account = {
     id = "CFE-" .. crypto.hex(crypto.random(8)):upper(), depositor = depositor, amount = amount,
@@ -159,12 +142,6 @@ local NEEDED = {
   ["speech-to-text"] = { "audio_url", "audio_url required for speech-to-text" },
   embeddings = { "input", "input required for embeddings" },
 }
-
-local function lacks_field(kind, body)
-  local field, sentence = table.unpack(NEEDED[kind])
-  if field == "messages" then return not js.is_array(body.messages) and sentence end
-  return not js.truthy(body[field]) and sentence
-end
 
 -- The debit, and the row that history shows.
 local function debit(self, account, id_as_sent, kind, model, price)
@@ -221,7 +198,7 @@ local function admit(self, request)
                        balanceRemaining = ("$%s USDC"):format(js.fixed(tonumber(account.balance), 4)),
                        suggestion = "Make another deposit, or pay per call." }
   end
-  local lack = lacks_field(kind, body)
+  local lack = input.lacking(NEEDED, kind, body)
   if lack then return nil, 400, { error = lack } end
   return account, model
 end
@@ -276,7 +253,7 @@ function futures:refund(request)
     return 400, { error = "futuresId and caller are required",
                   example = { futuresId = EXAMPLE_ID, caller = EXAMPLE_ADDRESS } }
   end
-  if not valid_address(caller) then return 400, { error = "Invalid caller address" } end
+  if not input.address(caller) then return 400, { error = "Invalid caller address" } end
   local account = find(self, request, id)
   if not account then return not_found(id) end
   if caller:lower() ~= account.depositor:lower() then

@@ -12,6 +12,8 @@
 local crypto = require "spraay.sandbox.crypto"
 local facilitator = require "spraay.sandbox.facilitator"
 local json = require "spraay.sandbox.json"
+local solana_address = require "spraay.sandbox.solana.address"
+local self_paid = require "spraay.sandbox.solana.self_paid"
 local wire_v1 = require "spraay.sandbox.wire_v1"
 local wire_v2 = require "spraay.sandbox.wire_v2"
 
@@ -41,20 +43,17 @@ function gate:terms(route)
   return terms
 end
 
+-- What stands for a term where no term was accepted.
+local function rail_term(rail)
+  return { scheme = "exact", network = rail.network, asset = rail.asset, payTo = rail.pay_to, extra = rail.extra,
+           kind = rail.kind, v1 = rail.v1 }
+end
+
 -- A payment header decoded, or nil: what cannot be read counts as no payment at all.
 local function decode(header)
   local text = crypto.unbase64(header)
   local payment = text and json.decode(text)
   return type(payment) == "table" and payment or nil
-end
-
--- What a payment claims to be, before anything is believed.
-local function claim_of(payment)
-  local payload = payment.payload
-  local a = type(payload) == "table" and payload.authorization
-  if type(a) ~= "table" then return {} end
-  return { nonce = type(a.nonce) == "string" and a.nonce or nil,
-           payer = type(a.from) == "string" and a.from or nil }
 end
 
 -- One trip through the gate: what the steps share.
@@ -66,6 +65,7 @@ end
 ---@field entry table          our line in the books
 ---@field authorization? table
 ---@field term? table          what was accepted
+---@field payment? table       as it was presented
 local passage = {}
 passage.__index = passage
 
@@ -79,6 +79,19 @@ function passage:network()
   return self.wire.version == 1 and self.term.v1 or self.term.network
 end
 
+--- Is it Solana that this payment is made on?
+function passage:on_solana()
+  if self.term then return self.term.kind == "svm" end
+  local payload = self.payment and self.payment.payload
+  return type(payload) == "table" and payload.transaction ~= nil
+end
+
+--- The name of a transaction that never was, shaped as those of this rail are: one byte all over.
+function passage:transaction_name(byte)
+  if self:on_solana() then return solana_address.text(string.char(byte):rep(64)) end
+  return "0x" .. ("%02x"):format(byte):rep(32)
+end
+
 --- A receipt for money that moved.
 function passage:receipt(transaction)
   return { success = true, payer = self.authorization.payer, transaction = transaction,
@@ -90,6 +103,9 @@ function passage:refusal(reason, transaction)
   return { success = false, errorReason = reason, transaction = transaction or "",
            network = self:network(), payer = self.authorization.payer }
 end
+
+-- Equal requests, equal digests.
+local function digest_of(request) return "0x" .. crypto.hex(crypto.keccak(json.encode(request.body))) end
 
 local RESET = "the sandbox was reset"
 
@@ -108,13 +124,19 @@ function passage:settle()
     self.entry.verdict = "settlement failed: " .. reason
     return nil, reason
   end
+  self:book(transaction)
+  return transaction
+end
+
+--- The money has moved: into the books with it.
+function passage:book(transaction)
+  local a = self.authorization
   self.entry.verdict = "settled"
-  sandbox.books:settle{
-    payer = a.payer, payTo = self.term.payTo, amount = a.value, nonce = a.nonce, route = self.route.title,
-    path = self.request.target, body = "0x" .. crypto.hex(crypto.keccak(json.encode(self.request.body))),
+  self.gate.sandbox.books:settle{
+    payer = a.payer, payTo = self.term.payTo, amount = a.value, nonce = a.nonce or json.null, memo = a.memo,
+    route = self.route.title, path = self.request.target, body = digest_of(self.request),
     network = self.term.network, transaction = transaction,
   }
-  return transaction
 end
 
 -- Match and verify. A response means that the payment went no further.
@@ -167,16 +189,17 @@ function gate:pass(request, route, handler)
   local header = request.headers[wire.request_header]
   local payment = header and decode(header)
   request.leg = payment and "paid" or "probe"
-  local self_ = setmetatable({ gate = self, request = request, route = route, wire = wire,
+  local self_ = setmetatable({ gate = self, request = request, route = route, wire = wire, payment = payment,
                                terms = self:terms(route) }, passage)
-  if payment then self_.entry = sandbox.books:present(claim_of(payment), route.title) end
+  local claim = payment and facilitator.claim(payment)
+  if claim then self_.entry = sandbox.books:present(claim, route.title) end
   local fault = faults:take("terms", request)
   if fault then fault:apply(self_, self_.terms) end
   fault = faults:take("request", request)
   local early = fault and fault:apply(self_)
   if early then return early end
   if not payment then return self_:challenge() end
-  local kept = sandbox.config.replay and self.kept[claim_of(payment).nonce]
+  local kept = sandbox.config.replay and self.kept[claim.key]
   if kept and kept.route == route then
     self_.entry.verdict = "replayed"
     return kept.response
@@ -192,9 +215,41 @@ function gate:pass(request, route, handler)
                    headers = { table.unpack(response.headers) } }
   local final = finish(self_, response)
   if sandbox.config.replay and self_.entry.verdict == "settled" then
-    self.kept[self_.authorization.nonce] = { route = route, response = answer }
+    self.kept[claim.key] = { route = route, response = answer }
   end
   return final
+end
+
+--- A request that names a transfer made before (X-Solana-Tx): the handler runs at once, and there is
+--- nothing to settle and no receipt.
+---@param chain table   of the Solana rail
+function gate:prepaid(request, route, chain, handler)
+  local sandbox = self.sandbox
+  local rail, signature = chain.rail, request.headers["x-solana-tx"]
+  request.leg = "paid"
+  local self_ = setmetatable({ gate = self, request = request, route = route, wire = wire_v2,
+                               terms = self:terms(route), term = rail_term(rail) }, passage)
+  self_.entry = sandbox.books:present({ nonce = signature }, route.title)
+  local function refused(detail)
+    self_.entry.verdict = "refused: " .. detail
+    return self:decorated(self_paid.refusal(rail, route.price, detail), route)
+  end
+  local fault = sandbox.faults:take("request", request) or sandbox.faults:take("self_paid", request)
+  local early, detail = nil, nil
+  if fault then early, detail = fault:apply(self_) end
+  if early or detail then return early or refused(detail) end
+  local single_use, row = sandbox.config.solana_single_use, sandbox.books:transfer(signature)
+  if single_use and row and row.redeemed then return refused "Transaction signature already used" end
+  local move
+  move, detail = self_paid.find(chain, signature, route.price)
+  if not move then return refused(detail) end
+  self_.authorization = { payer = move.payer, value = move.amount, nonce = signature }
+  self_.entry.payer, self_.entry.verdict = move.payer, "honoured"
+  sandbox.books:redeem(signature, route.title, request.target, digest_of(request))
+  local response = handler()
+  if response.status >= 400 then return self:decorated(response, route) end
+  fault = sandbox.faults:take("answer", request)
+  return fault and fault:apply(self_, response, signature) or response
 end
 
 --- Every 402 is decorated, whoever said it.

@@ -13,8 +13,10 @@ local clock = require "spraay.sandbox.clock"
 local compute = require "spraay.sandbox.compute"
 local control = require "spraay.sandbox.control"
 local crypto = require "spraay.sandbox.crypto"
+local escrow = require "spraay.sandbox.evm.escrow"
 local faults = require "spraay.sandbox.faults"
 local free = require "spraay.sandbox.free"
+local futures_escrow = require "spraay.sandbox.futures_escrow"
 local futures_ledger = require "spraay.sandbox.futures_ledger"
 local gate = require "spraay.sandbox.gate"
 local gpu = require "spraay.sandbox.gpu"
@@ -26,10 +28,14 @@ local media = require "spraay.sandbox.media"
 local money = require "spraay.sandbox.money"
 local networks = require "spraay.sandbox.networks"
 local openai = require "spraay.sandbox.openai"
+local pool = require "spraay.sandbox.evm.pool"
 local providers = require "spraay.sandbox.providers"
 local reply = require "spraay.sandbox.reply"
 local routes = require "spraay.sandbox.routes"
+local solana_chain = require "spraay.sandbox.solana.chain"
+local solana_keys = require "spraay.sandbox.solana.keys"
 local transport = require "spraay.sandbox.transport"
+local u256 = require "spraay.sandbox.evm.u256"
 
 local sandbox = {}
 sandbox.__index = sandbox
@@ -51,8 +57,8 @@ for _, name in ipairs{ "deposit", "balance", "execute", "history", "refund", "pr
   handlers["futures_" .. name] = function(self, request) return self.futures[name](self.futures, request) end
 end
 
--- The futures dialects. A second one is a second entry.
-local DIALECTS = { ledger = futures_ledger }
+-- The dialects of the futures.
+local DIALECTS = { ledger = futures_ledger, escrow = futures_escrow }
 
 local function job_seconds(value)
   local seconds = { image = 0, video = 4, speech = 0, transcription = 0, gpu = 0, slow = 4 }
@@ -69,19 +75,25 @@ local SETTINGS = {
   rate_limit = "number", rate_limit_deposit = "number", job_seconds = "any", lenient = "boolean",
   replay = "boolean", x402_version = "number", transcript_objects = "boolean", upstream = "string",
   upstream_model = "string", api_keys = "table", rails = "number", media_gone = "boolean",
+  networks = "table", solana_single_use = "boolean",
 }
 
 ---@class spraay.sandbox.Options
 ---@field network? "base"|"base-sepolia"
 ---@field rails? 1|2|3            rails offered; 2 is July 2026, 3 September
----@field dialect? "ledger"       of the compute futures
+---@field networks? string[]      names of those offered instead, in their order: { "solana", "base" }
+---@field solana_single_use? boolean  X-Solana-Tx takes a signature once, as of October
+---@field dialect? "ledger"|"escrow"  of the compute futures
 ---@field rate_limit? number      POSTs a minute and path; 30 is the real one, 0 none (default 300)
 ---@field job_seconds? number|table
 ---@field lenient? boolean        matching as of September
 ---@field faults? string[]        NAME[:TIMES][@ROUTE]
 ---@field api_keys? table         key -> { limit =, active = }
 ---@field key? string             32 bytes: the account that is funded at start
+---@field solana_key? string      32 bytes: the seed of the one on Solana
 ---@field funds? string           decimal USDC, default "1000"
+---@field mining? "clock"|"instant"|"manual"   how blocks come, default by the clock
+---@field ether? string           decimal ETH for gas, default "0.05"
 
 --- Put a sandbox together. Nothing listens yet.
 ---@param options? spraay.sandbox.Options
@@ -93,14 +105,22 @@ function sandbox.new(options)
   if not networks.rails(name, 1) then return nil, ("unknown network %q"):format(name) end
   local dialect = options.dialect or "ledger"
   if not DIALECTS[dialect] then
-    return nil, ("the sandbox speaks the ledger dialect of compute futures, not %q"):format(dialect)
+    return nil, ("the sandbox speaks the ledger and the escrow dialect of compute futures, not %q")
+      :format(tostring(dialect))
   end
   if not money.parse(options.funds or "0") then
     return nil, ("%q is no amount of USDC"):format(tostring(options.funds))
   end
+  if not u256.ether(options.ether or "0") then
+    return nil, ("%q is no amount of ether"):format(tostring(options.ether))
+  end
+  if options.mining and not pool.MODES[options.mining] then
+    return nil, ("blocks come by the clock, instant or manual, not %q"):format(tostring(options.mining))
+  end
   local self = setmetatable({
     network = name, dialect = dialect, options = options, config = {}, clock = clock.new(),
-    key = options.key or crypto.random(32), port = 0, host = "127.0.0.1",
+    key = options.key or crypto.random(32),
+    solana_key = solana_keys.new(options.solana_key or crypto.random(32)), port = 0, host = "127.0.0.1",
     background = function(fn) return cqueues.running():wrap(fn) end, log = options.log,
   }, sandbox)
   self.address = crypto.address_of_key(self.key)
@@ -108,6 +128,22 @@ function sandbox.new(options)
   local why = self:reset()
   if why then return nil, why end
   return self
+end
+
+local SOL = 1000000000   -- lamports; the throwaway account has one to pay fees with
+
+-- Money that reached the gateway without its facilitator.
+local function book_transfer(self, entry)
+  local rail = self.solana.rail
+  for _, move in ipairs(entry.transfers) do
+    if move.mint == rail.asset and move.receiver == rail.pay_to then
+      local memo = entry.tx:memos()[1]
+      self.books:transferred{
+        payer = move.payer, payTo = rail.pay_to, amount = move.amount, nonce = entry.signature, memo = memo,
+        network = rail.network, transaction = entry.signature,
+      }
+    end
+  end
 end
 
 --- Back to the beginning: empty books, a fresh chain, one funded account, no faults but those asked
@@ -119,12 +155,20 @@ function sandbox:reset()
   self.clock.offset = 0
   self.started = self.clock:seconds()
   self.rails = networks.rails(self.network, options.rails or 2)
-  self.chains = {}
+  self.home, self.chains = self.rails[1], {}
   for _, rail in ipairs(networks.rails(self.network, 3)) do
-    if rail.kind == "evm" then self.chains[rail.network] = chain.new(rail, self.clock) end
+    local kind = rail.kind == "evm" and chain or solana_chain
+    self.chains[rail.network] = kind.new(rail, self.clock)
+    if rail.kind == "svm" then self.solana = self.chains[rail.network] end
   end
-  self.chain = self.chains[self.rails[1].network]
+  self.chain = self.chains[self.home.network]
   self.chain:fund(self.address, money.parse(options.funds or "1000"))
+  self.solana:fund(self.solana_key.address, money.parse(options.funds or "1000"))
+  self.solana:set_lamports(self.solana_key.address, SOL)
+  self.solana.on_landed = function(entry) return book_transfer(self, entry) end
+  self.chain:set_ether(self.address, u256.ether(options.ether or "0.05"))
+  self.chain:deploy_escrow(self.rails[1].pay_to)
+  self.chain.pool:set_mode(options.mining or "clock")
   self.books, self.faults, self.limiter = books.new(self.clock), faults.new(), limiter.new(self.clock)
   self.streams = condition.new()   -- streams that a fault holds back wait for it
   self.keys, self.jobs = keys.new(self.clock), jobs.new(self.clock)
@@ -152,26 +196,47 @@ function sandbox:configure(settings)
     local wanted = SETTINGS[name]
     if not wanted then return ("unknown setting %q"):format(tostring(name)) end
     if wanted ~= "any" and type(value) ~= wanted then return ("%s: expected a %s"):format(name, wanted) end
+    if name == "networks" then
+      local why = self:cannot_offer(value)
+      if why then return why end
+    end
   end
   for name, value in pairs(settings) do
     if name == "job_seconds" then self.config.job_seconds = job_seconds(value)
     elseif name == "rails" then self.rails = networks.rails(self.network, math.floor(value))
+    elseif name == "networks" then self.rails = networks.named(value)
     elseif name == "api_keys" then
       for key, one in pairs(value) do self.keys:add(key, type(one) == "table" and one or nil) end
     else self.config[name] = type(value) == "number" and math.tointeger(value) or value end
   end
 end
 
+-- Only what has a chain here can be paid on.
+---@return string? why
+function sandbox:cannot_offer(names)
+  local rails, why = networks.named(names)
+  for _, rail in ipairs(rails or {}) do
+    if not self.chains[rail.network] then return ("%s is not offered beside %s"):format(rail.v1, self.network) end
+  end
+  return why
+end
+
 --- Settings and constants, for whoever drives the sandbox.
 ---@return table
 function sandbox:describe()
-  local home = self.rails[1]
+  local home, names = self.home, json.array()
+  for i, rail in ipairs(self.rails) do names[i] = rail.v1 end
   return {
     gateway = self.origin, rpc = self.origin .. "/_sandbox/rpc", network = home.network, asset = home.asset,
-    payTo = home.pay_to, rails = #self.rails, dialect = self.dialect, address = self.address,
-    config = self.config,
+    payTo = home.pay_to, rails = #self.rails, networks = names, dialect = self.dialect, address = self.address,
+    solana = { rpc = self:solana_rpc(), address = self.solana_key.address, network = self.solana.rail.network,
+               asset = self.solana.rail.asset, payTo = self.solana.rail.pay_to },
+    escrow = escrow.ADDRESS, config = self.config,
   }
 end
+
+--- Where Solana's RPC is.
+function sandbox:solana_rpc() return self.origin .. "/_sandbox/rpc/solana" end
 
 local function not_refused(self, route, request)
   local of_now = self.books               -- a reset may come while the handler is at work
@@ -183,18 +248,11 @@ local function not_refused(self, route, request)
   return reply.json(status, body)
 end
 
--- X-Solana-Tx is looked at on the GPU routes only. There is no Solana here to have been paid on, so
--- every signature is one that was never seen.
-local function solana_refusal(self, route)
+local function offers_solana(self)
   for _, rail in ipairs(self.rails) do
-    if rail.kind == "svm" then
-      return reply.json(402, {
-        error = "Solana payment verification failed", detail = "Transaction not found or not yet confirmed",
-        chain = "solana", required_amount = (money.text(route.price):gsub("0+$", "")),
-        receive_address = rail.pay_to, usdc_mint = rail.asset,
-      })
-    end
+    if rail.kind == "svm" then return true end
   end
+  return false
 end
 
 -- Past the parser, the keys and the limiter: the route itself.
@@ -209,9 +267,8 @@ local function dispatch(self, request, key_passes)
     local early = fault and fault:apply({ request = request })
     return early or run()
   end
-  if route.solana_tx and request.headers["x-solana-tx"] then
-    local refusal = solana_refusal(self, route)
-    if refusal then return self.gate:decorated(refusal, route) end
+  if route.solana_tx and request.headers["x-solana-tx"] and offers_solana(self) then
+    return self.gate:prepaid(request, route, self.solana, run)
   end
   if key_passes then return self.gate:bypass(request, route, run) end
   return self.gate:pass(request, route, run)

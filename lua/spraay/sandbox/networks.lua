@@ -1,6 +1,8 @@
 --- The rails a challenge offers, with the constants of the real gateway.
 --- A rail is one entry of `accepts`: network, asset, receiver, and what the scheme wants in `extra`.
 -- SPDX-License-Identifier: MIT
+local solana_address = require "spraay.sandbox.solana.address"
+local solana_keys = require "spraay.sandbox.solana.keys"
 
 local networks = {}
 
@@ -30,18 +32,23 @@ networks.robinhood = {
   genesis = 1735689600, block_seconds = 2,
 }
 
+-- Who pays the fee on Solana is a key of the sandbox's own, the same each time.
+local FEE_PAYER = solana_keys.fee_payer(1).address
+
 networks.solana = {
   kind = "svm", network = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", v1 = "solana",
   asset = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
   pay_to = "8WhWE8YgY5QBWyLowEHuaZiWdwDM3SrgDk36xYBNvYNS",
-  extra = { feePayer = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+  extra = { feePayer = FEE_PAYER }, program = solana_address.TOKEN,
+  genesis = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
 }
 
 networks["solana-devnet"] = {
   kind = "svm", network = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1", v1 = "solana-devnet",
   asset = "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
   pay_to = "8WhWE8YgY5QBWyLowEHuaZiWdwDM3SrgDk36xYBNvYNS",
-  extra = { feePayer = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+  extra = { feePayer = FEE_PAYER }, program = solana_address.TOKEN,
+  genesis = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
 }
 
 local LISTS = {
@@ -58,6 +65,21 @@ function networks.rails(name, count)
   if not list then return nil end
   local rails = {}
   for i = 1, math.min(count, #list) do rails[i] = networks[list[i]] end
+  return rails
+end
+
+--- The rails of these names, in this order.
+---@param names string[]  as in this file: "base", "solana", …
+---@return table[]? rails
+---@return string? why
+function networks.named(names)
+  local rails = {}
+  for i, name in ipairs(names) do
+    local rail = networks[name]
+    if type(rail) ~= "table" then return nil, ("unknown network %q"):format(tostring(name)) end
+    rails[i] = rail
+  end
+  if #rails == 0 then return nil, "no network" end
   return rails
 end
 

@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local bazaar = require "spraay.sandbox.bazaar"
 local crypto = require "spraay.sandbox.crypto"
+local js = require "spraay.sandbox.js"
 local json = require "spraay.sandbox.json"
 
 local wire = { version = 2, request_header = "payment-signature", response_header = "payment-response" }
@@ -107,7 +108,7 @@ function wire.match(terms, payment, route, lenient)
     return nil, "Cannot read properties of undefined (reading 'scheme')"
   end
   if payment.x402Version ~= 2 then
-    return nil, "Unsupported x402 version: " .. tostring(payment.x402Version)
+    return nil, "Unsupported x402 version: " .. js.string(payment.x402Version)
   end
   if lenient then accepted = cleaned(accepted) end
   for _, term in ipairs(terms) do

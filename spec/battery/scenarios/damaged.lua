@@ -71,7 +71,7 @@ local function one(t, suffix, change, killed, text, mend)
       end
     end
     -- What lay on the damaged page may be gone, and is told as paid and lost; a file put aside is no loss.
-    s:weigh(plan, { must = refused and not mend and "deliver" or nil })
+    s:weigh(plan, { must = s.bench.has_nonce and refused and not mend and "deliver" or nil })
     s:audit(plan, { lost = true })
     if #s.verdict.violations > 0 then s:wrong("%s of the ledger%s", text, suffix) end
   end)

@@ -69,7 +69,11 @@ function proof.trials(bench)
   local list = { { row = "asked too early", run = asked_too_early } }
   for _, rpc in ipairs(bench.full and RPC or SHORT) do
     for i, loss in ipairs(LOSS) do
-      if bench.full or i % 2 == 1 then list[#list + 1] = { row = rpc .. " after " .. loss, run = run(rpc, loss) } end
+      -- A liar's "unused" is harmless to a nonce only: the README says so.
+      local harmless = bench.has_nonce or rpc ~= "rpc_lying"
+      if harmless and (bench.full or i % 2 == 1) then
+        list[#list + 1] = { row = rpc .. " after " .. loss, run = run(rpc, loss) }
+      end
     end
   end
   return list

@@ -20,13 +20,32 @@ teardown(function()
   live.stop(box)
 end)
 before_each(function()
+  require("spraay.futures.dialect").forget()
   box:clear()
   box:reset()
-  client = live.open(box)
+  client = live.open(box, { futures = "ledger" })
 end)
 after_each(function() client:close() end)
 
 local function executed() return box:ledger().handled["POST /api/v1/compute-futures/execute"] or 0 end
+
+describe("a deposit that fails", function()
+  it("says what asking for the dialect has cost, and does not ask again", function()
+    client:close()
+    client = live.open(box)   -- which does not know the dialect
+    local account, message, err = client.futures:deposit({ amount = "5" }, { max = "0.005" })
+    assert.is_nil(account)
+    assert.equal("policy", err.kind)
+    assert.equal("yes", err.paid, message)
+    assert.equal("0.001000", err.amount)
+    assert.equal("0.001000", err.results[1].amount)
+    assert.equal("0.001000", box:ledger().total_usdc)
+    account, message, err = client.futures:deposit({ amount = "5" }, { max = "0.005" })
+    assert.is_nil(account)
+    assert.equal("no", err.paid, message)
+    assert.equal(1, box:ledger().count)
+  end)
+end)
 
 describe("an account", function()
   it("lives from its deposit to its refund", function()
@@ -147,6 +166,7 @@ end)
 
 describe("wrong arguments of futures are refused here and nothing is sent:", function()
   it("deposits, accounts, executes, history and refunds", function()
+    client = live.open(box, { futures = "ledger" })
     local account = client.futures:account "CFE-0123456789ABCDEF"
     local futures = client.futures
     live.unsent(box, function()
@@ -178,14 +198,5 @@ describe("wrong arguments of futures are refused here and nothing is sent:", fun
       assert.is_nil(value)
       assert.equal("over_max", err.code)
     end)
-  end)
-end)
-
-describe("the escrow dialect", function()
-  it("is not in this version, and open says so", function()
-    local value, message, err = spraay.open { gateway = box.url, futures = "escrow" }
-    assert.is_nil(value)
-    assert.equal("usage", err.kind)
-    assert.truthy(message:find("escrow", 1, true))
   end)
 end)

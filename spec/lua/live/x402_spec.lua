@@ -98,6 +98,41 @@ describe("the thin forms", function()
     assert.equal(1, box:ledger().count)
   end)
 
+  it("pay on Solana where the offer brings a blockhash, and say so where it brings none", function()
+    local url, key = box.url .. "/api/v1/compute/text-inference", live.secret(box.solana_key)
+    local wallet = spraay.wallet.solana(key)
+    local function pay()
+      local probe = assert(sandbox.fetch(url, { method = "POST", body = body() }))
+      return spraay.x402.pay(assert(spraay.x402.read(probe.status, probe.list, probe.body)), wallet, { max = "0.03" })
+    end
+    local name, message, err = pay()
+    assert.is_nil(name)
+    assert.equal("blockhash", err.code)
+    assert.truthy(message:find("x402.session", 1, true))
+    box:fault "solana_blockhash"
+    local value
+    name, value = pay()
+    assert.equal("PAYMENT-SIGNATURE", name)
+    local answer = assert(sandbox.fetch(url, { method = "POST", body = body(), headers = { [name] = value } }))
+    assert.equal(200, answer.status)
+    assert.equal("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", box:ledger().settled[1].network)
+    os.remove(key)
+  end)
+
+  it("are carried by a session on Solana too", function()
+    local key = live.secret(box.solana_key)
+    local other = assert(spraay.open{ gateway = box.url, wallet = spraay.wallet.solana(key), ledger = false,
+      rpc = { solana = box.solana_rpc } })
+    local request = require("cjson").encode(body())
+    local session = assert(spraay.x402.session(other, { method = "POST",
+      url = box.url .. "/api/v1/compute/text-inference", body = request }, { max = "0.03" }))
+    local what, value = carry(session, request)
+    assert.equal("done", what, tostring(value))
+    assert.equal("settled", value.payment.status)
+    other:close()
+    os.remove(key)
+  end)
+
   it("refuse what the policy does not allow, in words", function()
     local probe = assert(sandbox.fetch(box.url .. "/api/v1/compute/text-inference", { method = "POST", body = body() }))
     local offer = assert(spraay.x402.read(probe.status, probe.list, probe.body))
@@ -105,7 +140,7 @@ describe("the thin forms", function()
     for _, case in ipairs {
       { { max = "0.029999" }, "policy" }, { { max = "1", networks = { "base-sepolia" } }, "policy" },
       { { max = "1", pay_to = { "0x" .. ("1"):rep(40) } }, "policy" }, { {}, "usage" }, { { max = 1 }, "usage" },
-      { { max = "1", networks = { "solana" } }, "usage" }, { { max = "1", budget = "1" }, "usage" },
+      { { max = "1", networks = { "solana" } }, "policy" }, { { max = "1", budget = "1" }, "usage" },
     } do
       local name, message, err = spraay.x402.pay(offer, wallet, case[1])
       assert.is_nil(name)

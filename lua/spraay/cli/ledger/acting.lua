@@ -1,6 +1,7 @@
 --- `spraay ledger reconcile | void | settle | trust | accept-price | claim`.
 -- SPDX-License-Identifier: MIT
 local client_of = require "spraay.client"
+local core = require "spraay.core"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
 local ledger = require "spraay.ledger"
@@ -11,6 +12,7 @@ local print_ = require "spraay.cli.print"
 local purchases = require "spraay.purchases"
 local routes = require "spraay.routes"
 local shared = require "spraay.cli.ledger.shared"
+local wallets = require "spraay.wallet"
 
 local acting = {}
 
@@ -19,7 +21,7 @@ function acting.reconcile(args)
     shared.nothing(args)
     return 0
   end
-  local from, wallet_err = shared.wallet_of(args)
+  local from, wallet_err = shared.wallets_of(args)
   if not from then return shared.trouble_of(wallet_err) end
   local client, _, err = client_of.open { ledger = args.path, wallet = from, errors = "return" }
   if not client then return shared.trouble_of(err) end
@@ -49,6 +51,10 @@ end
 local MEANS = {
   void = "It no longer counts against budget and per_day. Its nonce stays: if the same call pays again and this one "
     .. "did settle, USDC refuses the second.",
+  void_chain = "It no longer counts against budget and per_day, and stands in no other's way. Its transactions may "
+    .. "still be mined: do this only when the wallet used their nonce for something else.",
+  void_solana = "It no longer counts against budget and per_day. If the same call pays again and this one did settle "
+    .. "after all, it is paid twice: nothing on Solana refuses the second.",
   settle = "It counts as spent, with its result lost. The same call says so instead of paying; { on_lost = \"repay\" } "
     .. "buys it again once the chain says that it was paid.",
 }
@@ -56,13 +62,15 @@ local MEANS = {
 local function close_by_hand(args, settled)
   local row, code = shared.row_of(args)
   if not row then return code end
-  local _, wallet_err, key = shared.wallet_of(args)
+  local _, wallet_err, key = shared.wallet_of(args, wallets.rail_of(row.network or ""))
   if not key then return shared.trouble_of(wallet_err) end
   local closed, _, err = ledger.ask(args.path, "close", { id = args.id, settled = settled, wallet = key })
   if not closed then return shared.trouble_of(err) end
   print(("%s (%s USDC) was %s and is %s, by your word."):format(row.id, money.format(row.atomic or "0"), row.state,
     settled and "settled" or "void"))
-  print(MEANS[settled and "settle" or "void"])
+  local void = purchases.is_on_chain(row) and "void_chain"
+    or wallets.rail_of(row.network or "") == "solana" and "void_solana" or "void"
+  print(MEANS[settled and "settle" or void])
   return 0
 end
 
@@ -72,14 +80,18 @@ function acting.settle(args) return close_by_hand(args, true) end
 function acting.trust(args)
   local origin, why = options.origin(args.origin:find("://", 1, true) and args.origin or "https://" .. args.origin)
   if not origin then return shared.trouble("ORIGIN " .. why) end
-  if not args.address:match("^0[xX]%x+$") or #args.address ~= 42 then
+  local network = networks[args.network] or args.network
+  local rail = wallets.rail_of(network)
+  if not network:match("^eip155:%d+$") and rail ~= "solana" then
+    return shared.trouble("--network must be base, base-sepolia, solana, or a CAIP-2 id such as eip155:8453")
+  end
+  if rail == "evm" and (not args.address:match("^0[xX]%x+$") or #args.address ~= 42) then
     return shared.trouble("ADDRESS must be an EVM address, 0x and 40 hex digits")
   end
-  local network = networks[args.network] or args.network
-  if not network:match("^eip155:%d+$") then
-    return shared.trouble("--network must be base, base-sepolia, or an EVM network's CAIP-2 id such as eip155:8453")
+  if rail == "solana" and #(core.base58_decode(args.address) or "") ~= 32 then
+    return shared.trouble("ADDRESS must be a Solana address")
   end
-  local from, wallet_err, key = shared.wallet_of(args)
+  local from, wallet_err, key = shared.wallet_of(args, rail)
   if not key then return shared.trouble_of(wallet_err) end
   local done, _, err = ledger.ask(args.path, "trust",
     { wallet = key, origin = origin, network = network, pay_to = args.address })

@@ -152,6 +152,7 @@ function reading.verify(args)
   end
   local _, wallet_err, key = shared.wallet_of(args)
   if wallet_err and (args.key_file or wallet_err.code ~= "missing") then return shared.trouble_of(wallet_err) end
+  shared.know_others(args)
   local findings, _, err = ledger.ask(args.path, "verify", { wallet = key })
   if not findings then return shared.trouble_of(err) end
   if args.json then
@@ -173,6 +174,7 @@ function reading.repair(args)
   end
   local _, wallet_err, key = shared.wallet_of(args)
   if not key then return shared.trouble_of(wallet_err) end
+  shared.know_others(args)
   local lost, _, err = ledger.ask(args.path, "repair", { wallet = key })
   if not lost then return shared.trouble_of(err) end
   if args.json then

@@ -24,19 +24,36 @@ function shared.trouble_of(err)
   return shared.trouble(errors.sentence(err):gsub(" Nothing was paid%.", ""), cli.exit_of(err))
 end
 
---- The wallet whose word it is, or nil and its error.
-function shared.wallet_of(args)
+--- The wallet whose word it is, or nil and its error. On "solana" it is a Solana key's; else an EVM key's.
+function shared.wallet_of(args, rail)
+  local on_solana = rail == "solana"
   local from, _, err
   if args.key_file then
-    from, _, err = wallet.file(args.key_file)
+    from, _, err = (on_solana and wallet.solana or wallet.file)(args.key_file)
   else
-    from, _, err = wallet.env()
+    from, _, err = wallet.env(on_solana and wallet.SOLANA_ENV or nil)
   end
   if not from then return nil, err end
   local key
   key, _, err = from:key()
   if not key then return nil, err end
   return from, nil, key   -- the key is the core's handle, not its bytes
+end
+
+--- The wallets that a client of these arguments pays from.
+function shared.wallets_of(args)
+  if not args.key_file then return wallet.of_environment(os.getenv) end
+  local from, wallet_err = shared.wallet_of(args)
+  if not from then from = shared.wallet_of(args, "solana") end
+  if not from then return nil, wallet_err end
+  return { from }
+end
+
+--- Have the ledger know the other rail's key too, where the environment has one: its records are then judged as well.
+function shared.know_others(args)
+  if args.key_file then return end
+  local _, _, key = shared.wallet_of(args, "solana")
+  if key then ledger.ask(args.path, "list", { limit = 1, wallet = key }) end
 end
 
 --- Rows as they are on record, or nil and the exit code. A ledger that is not there holds none.

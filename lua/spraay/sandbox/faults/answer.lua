@@ -98,7 +98,7 @@ end)
 
 lost("receipt_other_nonce", "a receipt of somebody's other payment", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.transaction = "0x" .. ("cd"):rep(32)
+    receipt.transaction = passage:transaction_name(0xcd)
     receipt.extra = { nonce = "0x" .. ("11"):rep(32) }
     return receipt
   end)
@@ -106,14 +106,15 @@ end)
 
 lost("receipt_other_payer", "answered with a receipt that names another payer", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.payer = "0x00000000000000000000000000000000DeaDBeef"
+    receipt.payer = passage:on_solana() and "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
+      or "0x00000000000000000000000000000000DeaDBeef"
     return receipt
   end)
 end)
 
 lost("receipt_other_network", "answered with a receipt of another network", function(_, passage, response)
   return with_receipt(passage, response, function(receipt)
-    receipt.network = "eip155:1"
+    receipt.network = passage:on_solana() and "solana:4uhcVJyU9pJkvQyS88uRDiswHXSCkY3z" or "eip155:1"
     return receipt
   end)
 end)
@@ -159,6 +160,24 @@ lost("redirect", "a redirect to another origin", function(self, passage)
 end, { status = 307 })
 
 lost("429", "a 429", function(self) return reply.rate_limited(self:option "wait") end, { wait = 1 })
+
+-- Set a member of an answer: path "transactions.1.to" (lists count from 1), or take it away.
+local function set_member(body, path, value)
+  local at, steps = body, {}
+  for step in path:gmatch "[^.]+" do steps[#steps + 1] = math.tointeger(step) or step end
+  for i = 1, #steps - 1 do
+    at = type(at) == "table" and at[steps[i]] or nil
+  end
+  if type(at) == "table" and #steps > 0 then at[steps[#steps]] = value end
+end
+
+faults.answer_altered = {
+  text = "paid, then answered with the member at `path` (\"transactions.1.to\") set to `value`, or gone",
+  apply = function(self, _, response)
+    set_member(response.body, self:option("path", ""), self:option "value")
+    return response
+  end,
+}
 
 faults.non_json_200 = {
   text = "paid, then 200 with plain text instead of JSON",

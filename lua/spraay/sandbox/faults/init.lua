@@ -2,8 +2,8 @@
 ---
 --- A fault has a name and a stage: the moment in a request's life at which it may strike. It is
 --- armed with how often (`times`), how many chances to let pass first (`after`), for which routes
---- (`route`, part of "POST /path"), on which leg (`leg`: "probe" or "paid"), and with parameters of
---- its own. The catalogue is in the files beside this one, one a stage.
+--- (`route`, part of "POST /path"), on which leg (`leg`: "probe" or "paid"), for which JSON-RPC
+--- (`method`), and with parameters of its own. The catalogue is in the files beside this one, one a stage.
 -- SPDX-License-Identifier: MIT
 local json = require "spraay.sandbox.json"
 
@@ -11,18 +11,20 @@ local faults = {}
 faults.__index = faults
 faults.__name = "spraay.sandbox.faults"
 
-local STAGES = { "accept", "version", "terms", "request", "challenge", "settle", "answer", "rpc" }
+local STAGES = { "accept", "version", "terms", "request", "challenge", "self_paid", "settle", "answer", "rpc",
+                 "broadcast" }
 
 local catalogue = {
   close_on_accept = { stage = "accept", text = "the connection is closed before the request is read" },
   v1 = { stage = "version", text = "the gate speaks x402 version 1 (X-PAYMENT, challenge in the body)" },
 }
-for _, stage in ipairs{ "terms", "request", "challenge", "settle", "answer", "rpc" } do
+for _, stage in ipairs{ "terms", "request", "challenge", "settle", "answer", "rpc", "broadcast" } do
   for name, fault in pairs(require("spraay.sandbox.faults." .. stage)) do
     fault.stage = stage
     catalogue[name] = fault
   end
 end
+for name, fault in pairs(require "spraay.sandbox.faults.solana") do catalogue[name] = fault end
 faults.catalogue = catalogue
 
 function faults.new()
@@ -78,6 +80,8 @@ function faults:clear() self.armed = {} end
 local function applies(armed, stage, request)
   if armed.stage ~= stage then return false end
   if armed.leg and request.leg and armed.leg ~= request.leg then return false end
+  local method = (stage == "rpc" or stage == "broadcast") and armed:option "method"
+  if method and not (request.methods and request.methods[method]) then return false end
   return not armed.route or request.title:lower():find(armed.route:lower(), 1, true) ~= nil
 end
 

@@ -55,10 +55,11 @@ faults.endless_402 = {
 }
 faults.refuse = {
   leg = "paid", text = "a good payment is refused for the given reason",
-  options = { reason = "invalid_exact_evm_payload_signature" },
   apply = function(self, passage)
-    passage.entry.verdict = "refused: " .. self:option "reason"
-    return passage:challenge(self:option "reason")
+    local reason = self:option("reason", passage:on_solana() and "invalid_exact_svm_payload_signature_invalid"
+      or "invalid_exact_evm_payload_signature")
+    passage.entry.verdict = "refused: " .. reason
+    return passage:challenge(reason)
   end,
 }
 faults["409"] = {
@@ -119,8 +120,14 @@ faults.provider_unset = {
   apply = function(_, passage) passage.request.provider_unset = true end,
 }
 faults.store_down = {
-  leg = "paid", text = "the store of the prepaid accounts is down: 500, nothing is settled",
+  leg = "paid",
+  text = "the store of the prepaid accounts (ledger), or the gateway's RPC (escrow), is down: 500, nothing is settled",
   apply = function(_, passage) passage.request.store_down = true end,
+}
+faults.drawdown_fails = {
+  leg = "paid", text = "escrow: the operator's drawdown fails after the work: 500 that carries the result",
+  options = { details = "replacement fee too low (code=REPLACEMENT_UNDERPRICED)" },
+  apply = function(self, passage) passage.request.drawdown_fails = self:option "details" end,
 }
 faults.handler_slow = {
   leg = "paid", text = "the handler takes its time before the payment is settled", options = { seconds = 3 },

@@ -37,7 +37,7 @@ faults.pending_never_settles = {
   text = "settlement_pending with a transaction that is never mined",
   apply = function(_, passage)
     passage.entry.verdict = "pending"
-    return failed(passage, passage:refusal("settlement_pending", "0x" .. ("ab"):rep(32)))
+    return failed(passage, passage:refusal("settlement_pending", passage:transaction_name(0xab)))
   end,
 }
 faults.settle_later = {

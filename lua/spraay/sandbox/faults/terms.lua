@@ -28,20 +28,31 @@ faults.zero_amount = {
   text = "the price is 0",
   apply = function(_, _, terms) each(terms, function(term) term.amount = "0" end) end,
 }
+-- What a term becomes, on each kind of rail.
+local function of_kind(term, evm, svm) return term.kind == "svm" and svm or evm end
+
+-- A token and an owner that are nobody's.
+local NO_TOKEN = { "0x000000000000000000000000000000000000dEaD", "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU" }
+local NO_OWNER = "GThUX1Atko4tqhN2NaiTazWSeFWMuiUvfFnyJyUghFMJ"
+local TESTNET = "solana:4uhcVJyU9pJkvQyS88uRDiswHXSCkY3z"
+
 faults.wrong_asset = {
   text = "another token, which calls itself USD Coin",
   apply = function(_, _, terms)
-    each_evm(terms, function(term) term.asset = "0x000000000000000000000000000000000000dEaD" end)
+    each(terms, function(term) term.asset = of_kind(term, NO_TOKEN[1], NO_TOKEN[2]) end)
   end,
 }
 faults.wrong_network = {
   text = "USDC's address on another chain", options = { network = "eip155:1" },
   apply = function(self, _, terms)
-    each_evm(terms, function(term) term.network, term.v1 = self:option "network", "ethereum" end)
+    each(terms, function(term)
+      term.network = of_kind(term, self:option "network", TESTNET)
+      term.v1 = of_kind(term, "ethereum", "solana-testnet")
+    end)
   end,
 }
 faults.wrong_domain = {
-  text = "a signing domain that is not the token's", options = { name = "USDC", version = "1" },
+  text = "a signing domain that is not the token's (EVM only)", options = { name = "USDC", version = "1" },
   apply = function(self, _, terms)
     each_evm(terms, function(term)
       term.extra = { name = self:option "name", version = self:option "version" }
@@ -49,15 +60,16 @@ faults.wrong_domain = {
   end,
 }
 faults.no_domain = {
-  text = "entries without the token's name and version",
+  text = "entries without the token's name and version (EVM only)",
   apply = function(_, _, terms) each_evm(terms, function(term) term.extra = {} end) end,
 }
 faults.wrong_decimals = {
-  text = "an amount that is right only if USDC had 18 decimals",
+  text = "an amount that is right only if USDC had 18 decimals (on Solana 9)",
   apply = function(_, _, terms)
-    each_evm(terms, function(term)
-      term.amount = term.amount .. ("0"):rep(12)
-      term.extra.decimals = 18
+    each(terms, function(term)
+      local decimals = of_kind(term, 18, 9)
+      term.amount = term.amount .. ("0"):rep(decimals - 6)
+      term.extra.decimals = decimals
     end)
   end,
 }
@@ -79,19 +91,24 @@ end
 faults.decoy_network = {
   text = "a cheaper offer on another chain stands first", options = { network = "eip155:1" },
   apply = function(self, _, terms)
-    decoy(terms, function(term) term.network, term.v1 = self:option "network", "ethereum" end)
+    decoy(terms, function(term)
+      term.network = of_kind(term, self:option "network", TESTNET)
+      term.v1 = of_kind(term, "ethereum", "solana-testnet")
+    end)
   end,
 }
 faults.decoy_asset = {
   text = "a cheaper offer in another token stands first",
   apply = function(_, _, terms)
-    decoy(terms, function(term) term.asset = "0x000000000000000000000000000000000000dEaD" end)
+    decoy(terms, function(term) term.asset = of_kind(term, NO_TOKEN[1], NO_TOKEN[2]) end)
   end,
 }
 faults.changed_payto = {
   text = "another receiver than before", options = { pay_to = "0x00000000000000000000000000000000C0ffee00" },
-  apply = function(self, _, terms)
-    each_evm(terms, function(term) term.payTo = self:option("pay_to"):lower() end)
+  apply = function(self, passage, terms)
+    local solana = passage.gate.sandbox.solana
+    if not solana:account(solana:tokens_of(NO_OWNER)) then solana:fund(NO_OWNER, 0) end   -- he can be paid
+    each(terms, function(term) term.payTo = of_kind(term, self:option("pay_to"):lower(), NO_OWNER) end)
   end,
 }
 faults.negative_amount = {

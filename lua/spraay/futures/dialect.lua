@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+--- Which of the two kinds of compute futures a gateway keeps: "ledger", rows of its own named CFE-…, or
+-- "escrow", credit in a contract under the depositor's address.
+--
+-- Discovery shows the one and the code may be the other, so only answers count: what a gateway has answered
+-- is remembered, per gateway, in this process. Where nothing is known and money is about to move, one look at the
+-- pricing asks. futures = "escrow" or "ledger" in spraay.open forces it.
+local call = require "spraay.call"
+local errors = require "spraay.errors"
+local json = require "spraay.json"
+
+local dialect = {}
+
+local known = {}   -- gateway -> "ledger" or "escrow"
+
+local ESCROW_WORDS = { "address query param", "depositor (address)", "depositor address required",
+  "No compute credits" }
+local LEDGER_WORDS = { "id query param", "futuresId", "Compute future not found" }
+
+local function says(text, list)
+  for _, words in ipairs(list) do
+    if text:find(words, 1, true) then return true end
+  end
+  return false
+end
+
+--- "ledger", "escrow" or nil: what an answer tells about who gave it.
+function dialect.of(body)
+  if type(body) ~= "table" then return nil end
+  local said = json.get(body, "error")
+  local billing = json.get(body, "billing")
+  if json.get(body, "status") == "sign_required" or json.get(body, "transactions")
+    or json.get(body, "transaction")
+    or json.get(body, "source") == "on-chain" or json.get(body, "onChain") or json.get(body, "howItWorks")
+    or json.get(billing, "settlement") == "on-chain" then
+    return "escrow"
+  end
+  if type(said) == "string" then
+    if says(said, ESCROW_WORDS) then return "escrow" end
+    if says(said, LEDGER_WORDS) then return "ledger" end
+  end
+  if json.get(body, "computeFuture") or json.get(body, "refund") or json.get(body, "expiresAt")
+    or json.get(billing, "jobNumber") then
+    return "ledger"
+  end
+  return nil
+end
+
+--- The same of an answer to pricing, whose two forms are told apart by what is listed.
+function dialect.of_pricing(body)
+  if type(json.get(body, "contract")) == "table" then return "escrow" end
+  if type(json.get(body, "note")) == "string" and json.get(body, "howItWorks") == nil then return "ledger" end
+  return dialect.of(body)
+end
+
+--- Remember what an answer of the client's gateway told.
+function dialect.learn(client, told)
+  if told then known[client.config.gateway] = told end
+  return told
+end
+
+--- What is forced, or known of the gateway; nil when neither.
+function dialect.known(client)
+  return client.config.futures or known[client.config.gateway]
+end
+
+--- Forget it all: for specs.
+function dialect.forget()
+  known = {}
+end
+
+local KEPT = {
+  escrow = "keeps compute futures in an on-chain escrow, under the depositor's address",
+  ledger = "keeps compute futures as accounts of its own, named CFE-…",
+}
+local NEXT = {
+  escrow = "Name the account by its address, or make a new deposit",
+  ledger = "Name the account by its CFE- id, or make a new deposit",
+}
+
+--- The error for an account of the one kind at a gateway of the other: nothing was sent.
+function dialect.mismatch(where, told, forced)
+  return errors.usage(("%s: this gateway %s%s"):format(where, KEPT[told],
+    forced and ", says futures = \"" .. told .. "\"" or ""), NEXT[told], "dialect")
+end
+
+--- The error for an answer in the other dialect; `payment` and `err` say what was paid for it.
+function dialect.surprise(client, where, told, body, payment, err)
+  dialect.learn(client, told)
+  local paid = payment and payment.status ~= "free"
+  local fields = { kind = "gateway", code = "dialect", body = body, dialect = told,
+    paid = payment and call.paid_word(payment) or err and err.paid,
+    amount = paid and payment.amount or nil, purchase = payment and payment.purchase,
+    message = ("%s: this gateway %s; no credit was moved"):format(where, KEPT[told]),
+    hint = client.config.futures and client.config.futures ~= told
+      and ("Open the client with futures = \"%s\", or without futures"):format(told) or NEXT[told] }
+  for _, key in ipairs { "paid", "expect", "until_", "amount", "purchase", "status" } do
+    if err and err[key] ~= nil then fields[key] = err[key] end
+  end
+  return errors.fail(fields)
+end
+
+--- The error for an answer of pricing that is neither.
+function dialect.unknown(where, answer)
+  return errors.fail { kind = "gateway", code = "dialect", body = answer.body, paid = call.paid_word(answer.payment),
+    amount = answer.payment.amount, purchase = answer.payment.purchase,
+    message = where .. ": this gateway's answer does not tell how it keeps compute futures; nothing was deposited",
+    hint = "Say it yourself with futures = \"escrow\" or \"ledger\" in spraay.open" }
+end
+
+return dialect

@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+--- What both dialects of compute futures share: requests, amounts, fields.
+local ask = require "spraay.ask"
+local dialect = require "spraay.futures.dialect"
+local errors = require "spraay.errors"
+local json = require "spraay.json"
+local money = require "spraay.money"
+
+local shared = {}
+
+--- "$49.973 USDC" as "49.973000"; nil for what is no amount.
+function shared.exact(text)
+  local atomic = money.shown(text)
+  return atomic and money.format(atomic) or nil
+end
+
+function shared.escape(text)
+  return (text:gsub("[^%w%-_%.~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+function shared.is_address(text)
+  return type(text) == "string" and #text == 42 and text:match("^0[xX]%x+$") ~= nil
+end
+
+function shared.check_names(given, known, where)
+  if type(given) ~= "table" then return errors.usage(where .. ": expected a table", nil, "argument") end
+  local key, strange = errors.stranger(given, known)
+  if strange then
+    return errors.unknown(where, "field", key, known, "Its fields are " .. errors.list(known))
+  end
+  return true
+end
+
+-- What these routes do cannot be undone, so their payments are presented once: after a lost answer the
+-- advice is to look, not to call again.
+local AFTER_LOSS = {
+  execute = "See in account:balance() whether the job was charged; { again = true } runs it anew",
+  deposit = "The account may be there without anybody knowing its id; { again = true } deposits anew",
+  refund = "See in account:balance() whether the account was refunded",
+}
+
+-- The same for an account that can do no more.
+local function account_is_over(err)
+  local said = json.get(err.body, "error")
+  return type(said) == "string"
+    and (said:find("account status is", 1, true) or said:find("has expired", 1, true)) ~= nil
+end
+
+--- Ask a route of compute futures. `expected` is the dialect that it is asked in: an error that tells of the
+-- other one is told as that. `turn` is the one it is asked in, if any.
+-- Returns the answer and the core's call, or nil, message, err.
+function shared.ask(client, name, body, opts, query, verb, expected, turn)
+  local request, message, err = ask.request(client, name, body, opts, query)
+  if not request then return nil, message, err end
+  request.verb, request.turn = verb, turn
+  local answer, handle
+  answer, handle, err = ask.json(client, request)
+  if answer then return answer, handle end
+  if err.paid == "maybe" and err.expect ~= "no" and AFTER_LOSS[name] then
+    err.hint = AFTER_LOSS[name]
+  elseif name == "execute" and account_is_over(err) then
+    err.code, err.hint = "account", "The account can do no more; make a new deposit"
+  end
+  local told = dialect.of(err.body)
+  if expected and told and told ~= expected and err.code ~= "credits" then
+    return dialect.surprise(client, verb, told, err.body, nil, err)
+  end
+  return nil, errors.sentence(err), err
+end
+
+return shared

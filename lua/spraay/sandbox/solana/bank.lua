@@ -1,0 +1,210 @@
+--- What a transaction does to accounts: the programs a payment can touch, in miniature.
+---
+--- `bank.run` changes nothing. It says what would become of every account, or at which instruction
+--- and why the transaction fails, in the words of a validator.
+--- Errors: https://docs.rs/solana-transaction-error , those of the token program
+--- https://docs.rs/spl-token/latest/spl_token/error/enum.TokenError.html
+-- SPDX-License-Identifier: MIT
+local address = require "spraay.sandbox.solana.address"
+local transaction = require "spraay.sandbox.solana.transaction"
+
+local bank = {
+  SIGNATURE_FEE = 5000,         -- lamports
+  TOKEN_RENT = 2039280,         -- what a token account must hold
+  DEFAULT_UNITS = 200000,       -- compute units of an instruction that asks for none
+}
+
+-- An instruction's failure, thrown; only `run` catches it.
+local function fail(why) error({ instruction_error = why }, 0) end
+local function custom(number) fail{ Custom = number } end
+
+local FUNDS, MINT, OWNER, FROZEN, DECIMALS = 1, 3, 4, 17, 18    -- of TokenError
+
+-- ---- the programs -------------------------------------------------------------------------------
+
+local programs = {}
+
+-- Its numbers were read before anything ran; here they are only looked at.
+programs[address.COMPUTE] = function(_, instruction)
+  local kind, size = instruction.data:byte() or 255, #instruction.data
+  local sizes = { [1] = 5, [2] = 5, [3] = 9, [4] = 5 }
+  if sizes[kind] ~= size then fail "InvalidInstructionData" end
+end
+
+programs[address.MEMO] = function(run, instruction)
+  for _, index in ipairs(instruction.accounts) do
+    if not run.tx:is_signer(index) then fail "MissingRequiredSignature" end
+  end
+  if not utf8.len(instruction.data) then fail "InvalidInstructionData" end
+end
+
+-- Its assertions are about accounts this chain does not have.
+programs[address.LIGHTHOUSE] = function() end
+
+local function token_account(run, name, program)
+  local account = run:get(name)
+  if not account or account.kind ~= "token" or account.program ~= program then fail "InvalidAccountData" end
+  return account
+end
+
+local function move(run, instruction, checked)
+  local at = checked and { source = 1, mint = 2, destination = 3, authority = 4 }
+    or { source = 1, destination = 2, authority = 3 }
+  local keys, program = instruction.keys, instruction.name
+  if #keys < at.authority then fail "NotEnoughAccountKeys" end
+  local amount = ("<i8"):unpack(instruction.data, 2)
+  local source = token_account(run, keys[at.source], program)
+  local destination = token_account(run, keys[at.destination], program)
+  if source.state == "frozen" or destination.state == "frozen" then custom(FROZEN) end
+  if amount < 0 or source.amount < amount then custom(FUNDS) end    -- negative: beyond 63 bits
+  if source.mint ~= destination.mint then custom(MINT) end
+  if checked then
+    if source.mint ~= keys[at.mint] then custom(MINT) end
+    if run:get(keys[at.mint]).decimals ~= instruction.data:byte(10) then custom(DECIMALS) end
+  end
+  if source.owner ~= keys[at.authority] then custom(OWNER) end
+  if not run.tx:is_signer(instruction.accounts[at.authority]) then fail "MissingRequiredSignature" end
+  for _, role in ipairs{ "source", "destination" } do
+    if not run.tx:is_writable(instruction.accounts[at[role]]) then fail "ReadonlyDataModified" end
+  end
+  run:put(keys[at.source], { amount = source.amount - amount })
+  run:put(keys[at.destination], { amount = run:get(keys[at.destination]).amount + amount })
+  run.transfers[#run.transfers + 1] = {
+    source = keys[at.source], destination = keys[at.destination], mint = source.mint, amount = amount,
+    payer = source.owner, receiver = destination.owner,
+  }
+end
+
+local function token(run, instruction)
+  local kind, size = instruction.data:byte() or 255, #instruction.data
+  if kind == 3 and size >= 9 then return move(run, instruction, false) end
+  if kind == 12 and size >= 10 then return move(run, instruction, true) end
+  fail "InvalidInstructionData"
+end
+programs[address.TOKEN], programs[address.TOKEN_2022] = token, token
+
+-- Accounts: payer, the new account, its owner, mint, system program, token program.
+programs[address.ASSOCIATED] = function(run, instruction)
+  local keys, data = instruction.keys, instruction.data
+  if data ~= "" and data ~= "\0" and data ~= "\1" then fail "InvalidInstructionData" end
+  if #keys < 6 then fail "NotEnoughAccountKeys" end
+  local mint = run:get(keys[4])
+  if not mint or mint.kind ~= "mint" or mint.program ~= keys[6] then fail "IncorrectProgramId" end
+  if address.of_tokens(keys[3], keys[4], keys[6]) ~= keys[2] then fail "InvalidSeeds" end
+  if run:get(keys[2]) then
+    if data == "\1" and run:get(keys[2]).owner == keys[3] then return end
+    fail "IllegalOwner"
+  end
+  if not run.tx:is_signer(instruction.accounts[1]) then fail "MissingRequiredSignature" end
+  local payer = run:get(keys[1])
+  if not payer or payer.lamports < bank.TOKEN_RENT then custom(1) end
+  run:put(keys[1], { lamports = payer.lamports - bank.TOKEN_RENT })
+  run:put(keys[2], { kind = "token", program = keys[6], mint = keys[4], owner = keys[3], amount = 0,
+                     state = "initialized", lamports = bank.TOKEN_RENT })
+end
+
+-- ---- running ------------------------------------------------------------------------------------
+
+local run_mt = {}
+run_mt.__index = run_mt
+
+--- An account as this transaction has left it so far.
+function run_mt:get(name) return self.changed[name] or self.accounts(name) end
+
+function run_mt:put(name, fields)
+  local account = {}
+  for field, value in pairs(self:get(name) or {}) do account[field] = value end
+  for field, value in pairs(fields) do account[field] = value end
+  self.changed[name] = account
+end
+
+--- What a transaction pays for being carried, in lamports.
+---@return integer
+function bank.fee(tx)
+  local units, price, others = nil, 0, 0
+  for _, instruction in ipairs(tx.instructions) do
+    local data = instruction.data
+    if instruction.name ~= address.COMPUTE then others = others + 1
+    elseif data:byte() == 2 and #data == 5 then units = ("<I4"):unpack(data, 2)
+    elseif data:byte() == 3 and #data == 9 then price = ("<i8"):unpack(data, 2) end
+  end
+  units = math.min(units or others * bank.DEFAULT_UNITS, 1400000)
+  if price < 0 or price > 1 << 40 then price = 1 << 40 end
+  return bank.SIGNATURE_FEE * tx.required + (units * price + 999999) // 1000000
+end
+
+---@class spraay.sandbox.solana.Run
+---@field err any          nil: it succeeds; else a transaction error
+---@field fee integer      lamports; 0 when it never comes that far
+---@field carried boolean  the fee payer pays: it would be on chain, be it as a failure
+---@field changed table    address -> account, after
+---@field transfers table[] token transfers it made
+---@field logs string[]
+
+--- Run a transaction against accounts.
+---@param tx table
+---@param accounts fun(name: string): table?
+---@return spraay.sandbox.solana.Run
+function bank.run(tx, accounts)
+  local fee = bank.fee(tx)
+  local run = setmetatable({ tx = tx, accounts = accounts, changed = {}, transfers = {}, logs = {},
+                             fee = 0, carried = false }, run_mt)
+  local payer = accounts(tx.accounts[1])
+  if not payer then run.err = "AccountNotFound"; return run end
+  if payer.kind ~= "wallet" then run.err = "InvalidAccountForFee"; return run end
+  if payer.lamports < fee then run.err = "InsufficientFundsForFee"; return run end
+  for _, instruction in ipairs(tx.instructions) do
+    if not programs[instruction.name] then run.err = "ProgramAccountNotFound"; return run end
+  end
+  run.fee, run.carried = fee, true
+  run:put(tx.accounts[1], { lamports = payer.lamports - fee })
+  local paid = run.changed[tx.accounts[1]]
+  for i, instruction in ipairs(tx.instructions) do
+    local name = instruction.name
+    run.logs[#run.logs + 1] = ("Program %s invoke [1]"):format(name)
+    if name == address.MEMO then
+      run.logs[#run.logs + 1] = ("Program log: Memo (len %d): %q"):format(#instruction.data, instruction.data)
+    end
+    local ok, why = pcall(programs[name], run, instruction)
+    if not ok then
+      if type(why) ~= "table" then error(why, 0) end           -- a bug of ours
+      local reason = why.instruction_error
+      run.logs[#run.logs + 1] = ("Program %s failed: %s"):format(name,
+        type(reason) == "table" and ("custom program error: 0x%x"):format(reason.Custom) or reason)
+      run.err = { InstructionError = { i - 1, reason } }
+      run.changed, run.transfers = { [tx.accounts[1]] = paid }, {}
+      return run
+    end
+    run.logs[#run.logs + 1] = ("Program %s success"):format(name)
+  end
+  return run
+end
+
+local SENTENCES = {
+  AccountNotFound = "Attempt to debit an account but found no record of a prior credit.",
+  InsufficientFundsForFee = "Insufficient funds for fee",
+  InvalidAccountForFee = "This account may not be used to pay transaction fees",
+  BlockhashNotFound = "Blockhash not found",
+  AlreadyProcessed = "This transaction has already been processed",
+  ProgramAccountNotFound = "Attempt to load a program that does not exist",
+  SignatureFailure = "Transaction did not pass signature verification",
+}
+
+--- A transaction error as people read it.
+---@return string
+function bank.sentence(err)
+  if type(err) ~= "table" then return SENTENCES[err] or err end
+  local index, reason = err.InstructionError[1], err.InstructionError[2]
+  return ("Error processing Instruction %d: %s"):format(index,
+    type(reason) == "table" and ("custom program error: 0x%x"):format(reason.Custom) or reason)
+end
+
+--- The token transfer that a transaction asks for, without running it.
+function bank.first_transfer(tx)
+  for _, instruction in ipairs(tx.instructions) do
+    local found = transaction.transfer_of(instruction)
+    if found then return found end
+  end
+end
+
+return bank

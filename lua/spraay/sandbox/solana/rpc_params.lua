@@ -1,0 +1,83 @@
+--- What all calls of Solana's RPC share: reading parameters, refusing them, the slot a call is answered at.
+-- SPDX-License-Identifier: MIT
+local core = require "spraay.core"
+local json = require "spraay.sandbox.json"
+
+local params = {}
+
+-- Errors travel as tables; anything else thrown is a bug and shall be seen.
+local function fail(code, message, data) error({ code = code, message = message, data = data }, 0) end
+local function bad(message) fail(-32602, message) end
+params.fail, params.bad = fail, bad
+
+local function given(value)
+  if value == json.null then return nil end
+  return value
+end
+params.given = given
+
+--- A whole number, or nil.
+---@return integer?
+function params.integer(value)
+  return type(value) == "number" and math.tointeger(value) or nil
+end
+
+function params.address_of(value)
+  if type(value) ~= "string" then bad "Invalid params: invalid type: expected a string" end
+  local bytes = core.base58_decode(value)
+  if not bytes then bad "Invalid param: Invalid" end
+  if #bytes ~= 32 then bad "Invalid param: WrongSize" end
+  return value
+end
+
+function params.signature_of(value)
+  if type(value) ~= "string" then bad "Invalid params: invalid type: expected a string" end
+  local bytes = core.base58_decode(value)
+  if not bytes then bad "Invalid param: Invalid" end
+  if #bytes ~= 64 then bad "Invalid param: WrongSize" end
+  return value
+end
+
+function params.config_of(value)
+  value = given(value)
+  if value == nil then return {} end
+  if type(value) ~= "table" then bad "Invalid params: invalid type: expected a config" end
+  return value
+end
+
+local COMMITMENTS = { processed = true, confirmed = true, finalized = true }
+
+--- Where this node's chain ends.
+function params.head(chain, view, commitment)
+  local unfinal = commitment == "finalized" and view.unfinal or 0
+  return chain:head(commitment, (view.lag or 0) + unfinal)
+end
+
+--- The slot a call is answered at. A node that lags says so when asked for more than it has.
+---@param least? boolean  nothing below "confirmed" will do
+---@return integer slot
+function params.slot_of(chain, view, config, least)
+  local commitment = given(config.commitment) or "finalized"
+  if not COMMITMENTS[commitment] then bad("Invalid params: unknown variant `" .. tostring(commitment) .. "`") end
+  if least and commitment == "processed" then
+    bad "Method does not support commitment below `confirmed`"
+  end
+  local slot = params.head(chain, view, commitment)
+  local wanted = params.integer(config.minContextSlot)
+  if wanted and slot - (view.stale or 0) // chain.SLOT_SECONDS < wanted then
+    fail(-32016, "Minimum context slot has not been reached", { contextSlot = slot })
+  end
+  return slot
+end
+
+--- The slot that the state comes from: a split node has the blocks of now and the accounts of before.
+function params.state_slot(chain, view, slot)
+  return slot - math.floor((view.stale or 0) / chain.SLOT_SECONDS)
+end
+
+function params.with_context(slot, value)
+  if value == nil then value = json.null end
+  return { context = { slot = slot, apiVersion = "2.3.6" }, value = value }
+end
+
+return params
