@@ -312,6 +312,7 @@ local STRANGE = core.base58_encode(("\8"):rep(32))
 local function answers(with)
   local all = { getGenesisHash = GENESIS,
     getLatestBlockhash = { context = { slot = 1 }, value = { blockhash = HASH, lastValidBlockHeight = 3090 } },
+    isBlockhashValid = { context = { slot = 532 }, value = true },
     getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
   for k, v in pairs(with or {}) do all[k] = v end
   return all
@@ -343,8 +344,23 @@ describe("what a Solana message needs", function()
     assert.equal("done", state)
     assert.equal(STRANGE, facts.blockhash)
     assert.equal(700, facts.last_height)   -- 400 and 300
-    assert.same({ "getGenesisHash", "getEpochInfo" }, asked)
+    assert.same({ "getGenesisHash", "isBlockhashValid", "getEpochInfo" }, asked)
     assert.equal(HASH, select(2, look({ blockhash = "short" }, answers())).blockhash)
+  end)
+
+  it("is the RPC's own blockhash where it does not know the server's, or its final block is far behind", function()
+    for _, case in ipairs{ { isBlockhashValid = { context = { slot = 532 }, value = false } },
+      { isBlockhashValid = { context = { slot = 629 }, value = true } } } do
+      local state, facts = look({ blockhash = STRANGE }, answers(case))
+      assert.equal("done", state)
+      assert.equal(HASH, facts.blockhash)
+      assert.equal(3090, facts.last_height)
+    end
+    local near = answers{ isBlockhashValid = { context = { slot = 628 }, value = true } }
+    assert.equal(STRANGE, select(2, look({ blockhash = STRANGE }, near)).blockhash)
+    for _, nonsense in ipairs{ { context = { slot = 532 }, value = "true" }, { value = true }, true } do
+      assert.equal("failed", (look({ blockhash = STRANGE }, answers{ isBlockhashValid = nonsense })))
+    end
   end)
 
   it("is the owner of a mint that is not built in, whatever its rentEpoch", function()

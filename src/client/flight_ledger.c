@@ -220,7 +220,9 @@ static void fix_terms(spraay_flight *f)
     p->fixed = true;
     if (p->signed_at == 0) p->signed_at = now.wall_s;
     if (f->session.until_s > p->valid_before) p->valid_before = f->session.until_s;
-    if (f->session.facts.last_height > p->last_height) p->last_height = f->session.facts.last_height;
+    /* The last of all; and when nobody knows how long this one lives, nobody knows the last. */
+    if (f->session.facts.last_height > p->last_height || f->session.facts.last_height == 0)
+        p->last_height = f->session.facts.last_height;
     dies_ms = now.mono_ms + (f->session.until_s - now.wall_s) * 1000;
     if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }
