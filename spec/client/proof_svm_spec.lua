@@ -288,6 +288,18 @@ describe("a name without a record", function()
     assert.equal("void", (prove(c, { history = true, last_height = 0 })))
     assert.is_nil(table.concat(c.asked):find "getTransaction")   -- no memo there is none of ours
   end)
+
+  it("is not said to be unpaid by a node that remembers less than a year", function()
+    for _, case in ipairs{ { 400000000, 321160000, "void" }, { 400000000, 321160001, "unavailable" },
+      { 70000000, 0, "void" }, { 70000000, 1, "unavailable" } } do
+      local c = chain{ list = { entry(SETTLED_SLOT, "[1] x") }, commitment = "confirmed", height = case[1] - 1,
+        slot = case[1], first = case[2] }
+      assert.equal(case[3], (prove(c, { history = true, last_height = 0 })))
+      c = chain{ list = { entry(SETTLED_SLOT, "[32] " .. MEMO, OURS) }, commitment = "confirmed", height = case[1] - 1,
+        slot = case[1], first = case[2] }
+      assert.equal("used", (prove(c, { history = true, last_height = 0 })))
+    end
+  end)
 end)
 
 -- ---- before signing -------------------------------------------------------------------------------
