@@ -299,6 +299,18 @@ describe("a name without a record", function()
     assert.equal("void", (prove(c, { history = true, last_height = 0 })))
     assert.is_nil(table.concat(c.asked):find "getTransaction")   -- no memo there is none of ours
   end)
+
+  it("is not said to be unpaid by a node that remembers less than a year", function()
+    for _, case in ipairs{ { 400000000, 321160000, "void" }, { 400000000, 321160001, "unavailable" },
+      { 70000000, 0, "void" }, { 70000000, 1, "unavailable" } } do
+      local c = chain{ list = { entry(SETTLED_SLOT, "[1] x") }, commitment = "confirmed", height = case[1] - 1,
+        slot = case[1], first = case[2] }
+      assert.equal(case[3], (prove(c, { history = true, last_height = 0 })))
+      c = chain{ list = { entry(SETTLED_SLOT, "[32] " .. MEMO, OURS) }, commitment = "confirmed", height = case[1] - 1,
+        slot = case[1], first = case[2] }
+      assert.equal("used", (prove(c, { history = true, last_height = 0 })))
+    end
+  end)
 end)
 
 -- ---- before signing -------------------------------------------------------------------------------
@@ -323,7 +335,7 @@ local STRANGE = core.base58_encode(("\8"):rep(32))
 local function answers(with)
   local all = { getGenesisHash = GENESIS,
     getLatestBlockhash = { context = { slot = 1 }, value = { blockhash = HASH, lastValidBlockHeight = 3090 } },
-    isBlockhashValid = { context = { slot = 1 }, value = true },
+    isBlockhashValid = { context = { slot = 532 }, value = true },
     getEpochInfo = { absoluteSlot = 500, blockHeight = 400 } }
   for k, v in pairs(with or {}) do all[k] = v end
   return all
@@ -359,13 +371,19 @@ describe("what a Solana message needs", function()
     assert.equal(HASH, select(2, look({ blockhash = "short" }, answers())).blockhash)
   end)
 
-  it("has no end where the RPC does not know the server's blockhash", function()
-    local state, facts, asked = look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = false } })
-    assert.equal("done", state)
-    assert.equal(STRANGE, facts.blockhash)
-    assert.equal(0, facts.last_height)
-    assert.same({ "getGenesisHash", "isBlockhashValid" }, asked)
-    assert.equal("failed", (look({ blockhash = STRANGE }, answers{ isBlockhashValid = { value = 1 } })))
+  it("is the RPC's own blockhash where it does not know the server's, or its final block is far behind", function()
+    for _, case in ipairs{ { isBlockhashValid = { context = { slot = 532 }, value = false } },
+      { isBlockhashValid = { context = { slot = 629 }, value = true } } } do
+      local state, facts = look({ blockhash = STRANGE }, answers(case))
+      assert.equal("done", state)
+      assert.equal(HASH, facts.blockhash)
+      assert.equal(3090, facts.last_height)
+    end
+    local near = answers{ isBlockhashValid = { context = { slot = 628 }, value = true } }
+    assert.equal(STRANGE, select(2, look({ blockhash = STRANGE }, near)).blockhash)
+    for _, nonsense in ipairs{ { context = { slot = 532 }, value = "true" }, { value = true }, true } do
+      assert.equal("failed", (look({ blockhash = STRANGE }, answers{ isBlockhashValid = nonsense })))
+    end
   end)
 
   it("is the owner of a mint that is not built in, whatever its rentEpoch", function()

@@ -197,7 +197,7 @@ spraay_err spraay_evm_claim(spraay_evm_sender *s)
     spraay_err err;
 
     if (s->asked || s->purchase != NULL) return SPRAAY_STATE;
-    err = spraay_intent_key(k->key, c, &intent);
+    err = spraay_intent_keys(k->key, k->twin, c, &intent);
     if (err == SPRAAY_OK) err = spraay_intent_name(&s->name, c, &intent);
     if (err == SPRAAY_OK)
         err = spraay_ledger_know(c->ledger, spraay_wallet_address(c->wallets[SPRAAY_RAIL_EVM]),

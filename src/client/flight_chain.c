@@ -284,8 +284,9 @@ static void begin_lookup(spraay_flight *f)
 {
     const spraay_choice *c = &f->session.choice;
     bool known = f->client->rpc[rpc_at(f, c->entry->network)].known;
+    const char *blockhash = f->session.own_hash ? NULL : c->entry->blockhash;
 
-    spraay_lookup_svm_init(&f->chain.lookup, c->entry->network, c->asset, c->entry->blockhash, known);
+    spraay_lookup_svm_init(&f->chain.lookup, c->entry->network, c->asset, blockhash, known);
     f->asking = FLIGHT_ASKS_LOOKUP;
 }
 
@@ -328,7 +329,7 @@ bool flight_look_up(spraay_flight *f)
     spraay_chain_facts facts = { .last_height = 0 };
 
     if (f->asking != FLIGHT_ASKS_NOTHING) return false;
-    if (must_scan(f) && imposed)
+    if (f->name.n > 0 && imposed) /* whatever is on record: records get lost */
         return refuse(
             f, "memo",
             "the server demands a memo of its own, so a payment under this name could not be told from "
@@ -349,6 +350,13 @@ bool flight_look_up(spraay_flight *f)
             "nothing is on record of a purchase of this name, and on Solana only the chain could tell "
             "whether it was paid before",
             set_rpc);
+    if (f->session.own_hash)
+        return refuse(
+            f, "memo",
+            "the server demands the same memo of every payment, and another call has just signed the "
+            "same bytes: one transfer would have to pay for both",
+            "call again in a while; or with an RPC it is signed over another blockhash at once: "
+            "rpc = { solana = \"https://…\" }");
     if (!spraay_lookup_svm_is_blockhash(e->blockhash))
         return refuse(
             f, "rpc",

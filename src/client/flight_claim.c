@@ -121,7 +121,12 @@ static bool claim_trouble(spraay_flight *f)
     char sentence[400];
     const char *code, *hint;
 
-    if (op->err == SPRAAY_OK || op->err == SPRAAY_MISMATCH) return false;
+    if (op->err == SPRAAY_OK) return false;
+    if (op->trouble == SPRAAY_TROUBLE_WALLET) {
+        spraay_session_foreign(&f->session, op->sentence);
+        return true;
+    }
+    if (op->err == SPRAAY_MISMATCH) return false;
     if (op->trouble == SPRAAY_TROUBLE_ELSEWHERE) {
         spraay_session_elsewhere(&f->session, spraay_flight_now(f));
     } else if (op->trouble == SPRAAY_TROUBLE_RUN) {
@@ -193,7 +198,7 @@ static spraay_err prepare_claim(spraay_flight *f)
 {
     spraay_claim *c = &f->claim;
     spraay_intent intent = intent_of(f);
-    spraay_err err = spraay_intent_key(c->key, f->client, &intent);
+    spraay_err err = spraay_intent_keys(c->key, c->twin, f->client, &intent);
 
     if (err == SPRAAY_OK) err = spraay_intent_name(&f->name, f->client, &intent);
     c->also = NULL;

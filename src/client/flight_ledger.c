@@ -220,8 +220,9 @@ static void fix_terms(spraay_flight *f)
     p->fixed = true;
     if (p->signed_at == 0) p->signed_at = now.wall_s;
     if (f->session.until_s > p->valid_before) p->valid_before = f->session.until_s;
-    p->last_height =
-        f->session.facts.last_height; /* of the one that lives: those before it are proven dead */
+    /* The last of all; and when nobody knows how long this one lives, nobody knows the last. */
+    if (f->session.facts.last_height > p->last_height || f->session.facts.last_height == 0)
+        p->last_height = f->session.facts.last_height;
     dies_ms = now.mono_ms + (f->session.until_s - now.wall_s) * 1000;
     if (dies_ms > p->dies_mono_ms) p->dies_mono_ms = dies_ms;
 }
@@ -261,6 +262,23 @@ bool flight_sign(spraay_flight *f)
     return true;
 }
 
+/* The purchase's own mark makes its message the only one; a memo of the server's does not. */
+static void fix_message(spraay_flight *f)
+{
+    const spraay_session *s = &f->session;
+    const char *memo = s->choice.entry != NULL ? s->choice.entry->memo : NULL;
+    uint8_t *hash = f->purchase->message32;
+
+    memset(hash, 0, sizeof f->purchase->message32);
+    memset(f->purchase->memo16, 0, sizeof f->purchase->memo16);
+    if (memo != NULL && memo[0] != '\0' && s->choice.entry->rail == SPRAAY_RAIL_SVM) {
+        spraay_sha256(hash, s->signing.message, s->signing.message_n);
+        if (spraay_hex_decode(f->purchase->memo16, sizeof f->purchase->memo16, memo, strlen(memo)) !=
+            SPRAAY_OK)
+            memset(f->purchase->memo16, 0, sizeof f->purchase->memo16);
+    }
+}
+
 bool flight_record(spraay_flight *f)
 {
     spraay_purchase *p = f->purchase;
@@ -268,6 +286,7 @@ bool flight_record(spraay_flight *f)
 
     if (!f->asked) {
         fix_terms(f);
+        fix_message(f);
         p->header_valid_before = f->session.valid_before_s;
         err = spraay_purchase_set_header(p, f->session.header_name, f->session.header.d, f->session.header.n);
         if (err == SPRAAY_OK) err = spraay_purchase_set_url(p, f->session.url.d);
@@ -278,7 +297,16 @@ bool flight_record(spraay_flight *f)
         return true;
     }
     spraay_purchase_wipe_header(p);
-    unrecorded(f, err, "it was not sent");
+    if (err == SPRAAY_DUPLICATE)
+        spraay_session_twice(&f->session, spraay_flight_now(f));
+    else if (err == SPRAAY_REFUSED)
+        spraay_session_unrecorded(
+            &f->session, "policy", "memo",
+            "the server demands a memo that is the mark of another purchase, which would "
+            "look paid by this one",
+            "pay on another network; nothing was sent");
+    else
+        unrecorded(f, err, "it was not sent");
     return true;
 }
 

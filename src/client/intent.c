@@ -20,11 +20,10 @@ static spraay_err put_parts(spraay_buf *out, const char *const *parts, size_t n)
     return err;
 }
 
-spraay_err spraay_intent_key(uint8_t key32[32], const spraay_client *c, const spraay_intent *i)
+static spraay_err key_of(uint8_t key32[32], const spraay_client *c, const spraay_intent *i,
+                         const spraay_wallet *who)
 {
     char hash[65];
-    /* The same whichever network is preferred: what is out on one is found before the other is paid on. */
-    const spraay_wallet *who = c->wallets[SPRAAY_RAIL_EVM] != NULL ? c->wallets[SPRAAY_RAIL_EVM] : c->wallet;
     const char *parts[] = {
         spraay_wallet_address(who), i->origin, hash, c->run ? c->run : "", c->scope ? c->scope : "",
         i->scope ? i->scope : ""
@@ -37,6 +36,17 @@ spraay_err spraay_intent_key(uint8_t key32[32], const spraay_client *c, const sp
     err = put_parts(&text, parts, sizeof parts / sizeof parts[0]);
     if (err == SPRAAY_OK) spraay_sha256(key32, text.d, text.n);
     spraay_buf_wipe(&text);
+    return err;
+}
+
+spraay_err spraay_intent_keys(uint8_t key32[32], uint8_t twin32[32], const spraay_client *c,
+                              const spraay_intent *i)
+{
+    const spraay_wallet *evm = c->wallets[SPRAAY_RAIL_EVM], *svm = c->wallets[SPRAAY_RAIL_SVM];
+    spraay_err err = key_of(key32, c, i, evm != NULL ? evm : c->wallet);
+
+    memset(twin32, 0, 32);
+    if (err == SPRAAY_OK && evm != NULL && svm != NULL) err = key_of(twin32, c, i, svm);
     return err;
 }
 

@@ -21,7 +21,7 @@ static void go_on(spraay_lookup_svm *l)
     bool given = l->facts.blockhash[0] != '\0';
 
     l->state = l->state == SPRAAY_LOOKUP_GENESIS && l->ask_mint ? SPRAAY_LOOKUP_MINT
-               : given                                          ? SPRAAY_LOOKUP_ALIVE
+               : given                                          ? SPRAAY_LOOKUP_VALID
                                                                 : SPRAAY_LOOKUP_BLOCKHASH;
 }
 
@@ -52,8 +52,8 @@ spraay_err spraay_lookup_svm_request(spraay_lookup_svm *l, spraay_buf *body)
                                       l->mint);
     case SPRAAY_LOOKUP_BLOCKHASH:
         return spraay_rpc_svm_request(body, id, "getLatestBlockhash", "[{\"commitment\":\"confirmed\"}]");
-    case SPRAAY_LOOKUP_ALIVE:
-        return spraay_rpc_svm_request(body, id, "isBlockhashValid", "[\"%s\",{\"commitment\":\"confirmed\"}]",
+    case SPRAAY_LOOKUP_VALID:
+        return spraay_rpc_svm_request(body, id, "isBlockhashValid", "[\"%s\",{\"commitment\":\"processed\"}]",
                                       l->facts.blockhash);
     case SPRAAY_LOOKUP_HEIGHT:
         return spraay_rpc_svm_request(body, id, "getEpochInfo", "[{\"commitment\":\"finalized\"}]");
@@ -119,20 +119,39 @@ static void read_blockhash(spraay_lookup_svm *l, const spraay_json *doc, int res
         l->state = SPRAAY_LOOKUP_DONE;
 }
 
-static void read_alive(spraay_lookup_svm *l, const spraay_json *doc, int result)
+/* The server's is dead, or this node is not where the server is. */
+static void use_own(spraay_lookup_svm *l)
 {
-    spraay_json_type_t type = spraay_json_type(doc, spraay_json_get(doc, result, "value"));
+    l->facts.blockhash[0] = '\0';
+    l->facts.last_height = 0;
+    l->state = SPRAAY_LOOKUP_BLOCKHASH;
+}
 
-    if (type != SPRAAY_JSON_TRUE && type != SPRAAY_JSON_FALSE)
-        fail(l, "the RPC does not say whether it knows the offer's blockhash");
+static void read_valid(spraay_lookup_svm *l, const spraay_json *doc, int result)
+{
+    int context = spraay_json_get(doc, result, "context");
+    spraay_json_type_t valid = spraay_json_type(doc, spraay_json_get(doc, result, "value"));
+
+    if (!spraay_rpc_svm_number(doc, spraay_json_get(doc, context, "slot"), &l->slot) ||
+        (valid != SPRAAY_JSON_TRUE && valid != SPRAAY_JSON_FALSE))
+        fail(l, "the RPC does not say whether the server's blockhash is alive");
+    else if (valid == SPRAAY_JSON_TRUE)
+        l->state = SPRAAY_LOOKUP_HEIGHT;
     else
-        l->state = type == SPRAAY_JSON_TRUE ? SPRAAY_LOOKUP_HEIGHT : SPRAAY_LOOKUP_DONE;
+        use_own(l);
 }
 
 static void read_height(spraay_lookup_svm *l, const spraay_json *doc, int result)
 {
-    if (!spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "blockHeight"), &l->facts.last_height)) {
+    uint64_t slot;
+
+    if (!spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "blockHeight"), &l->facts.last_height) ||
+        !spraay_rpc_svm_number(doc, spraay_json_get(doc, result, "absoluteSlot"), &slot)) {
         fail(l, "the RPC's finalized height cannot be read");
+        return;
+    }
+    if (slot + SPRAAY_LOOKUP_SVM_LAG < l->slot) {
+        use_own(l);
         return;
     }
     l->facts.last_height += SPRAAY_LOOKUP_SVM_LIFE;
@@ -157,7 +176,7 @@ void spraay_lookup_svm_answer(spraay_lookup_svm *l, long status, spraay_slice bo
             break;
         case SPRAAY_LOOKUP_MINT: read_mint(l, &doc, result); break;
         case SPRAAY_LOOKUP_BLOCKHASH: read_blockhash(l, &doc, result); break;
-        case SPRAAY_LOOKUP_ALIVE: read_alive(l, &doc, result); break;
+        case SPRAAY_LOOKUP_VALID: read_valid(l, &doc, result); break;
         case SPRAAY_LOOKUP_HEIGHT: read_height(l, &doc, result); break;
         case SPRAAY_LOOKUP_DONE:
         case SPRAAY_LOOKUP_FAILED: break;

@@ -2,11 +2,12 @@
 /* What a Solana message needs of the chain before it is signed. Sans-I/O, like client/proof.h:
  *
  *   GENESIS --ours--> (MINT, when it is not built in) --> BLOCKHASH
- *                                         '-- where the server gave one --> ALIVE --known here--> HEIGHT
+ *                                                    '--> where the server gave one, VALID --yes--> HEIGHT
+ *                                                                                       '--no--> BLOCKHASH
  *
- * The end of a hash that the server chose is reckoned from this RPC's height, so the RPC has to know the hash: one
- * that lags behind it would reckon an end that is over before its time. Then no end is known, and what is signed
- * is never proven dead.
+ * Until when a hash of the server's choice lives is reckoned from the height at signing, which means nothing on a
+ * node that lags. So the node must know the hash, and its finalized height must not be far behind what it knows
+ * the hash by; otherwise the node's own is taken, whose end it says itself. Servers do not compare hashes.
  *
  * The answers are an RPC's word: a wrong blockhash makes a payment that cannot settle, and owner and decimals of
  * a mint are compared with what the caller said of it. */
@@ -17,12 +18,14 @@
 #include "x402/session.h"
 
 #define SPRAAY_LOOKUP_SVM_LIFE 300 /* blocks that a hash chosen by the server is taken to live */
+#define SPRAAY_LOOKUP_SVM_LAG                                                                                \
+    128 /* slots that the final block may be behind the newest: LIFE less 150, and some */
 
 typedef enum spraay_lookup_state {
     SPRAAY_LOOKUP_GENESIS,
     SPRAAY_LOOKUP_MINT,
     SPRAAY_LOOKUP_BLOCKHASH,
-    SPRAAY_LOOKUP_ALIVE,
+    SPRAAY_LOOKUP_VALID,
     SPRAAY_LOOKUP_HEIGHT,
     SPRAAY_LOOKUP_DONE,
     SPRAAY_LOOKUP_FAILED
@@ -36,6 +39,7 @@ typedef struct spraay_lookup_svm {
     unsigned request_id;
     char reason[SPRAAY_RPC_SVM_WHY]; /* FAILED */
     bool known;                      /* the RPC said that it serves the network */
+    uint64_t slot;                   /* where the RPC knew the server's blockhash */
     spraay_chain_facts facts;        /* DONE */
 } spraay_lookup_svm;
 

@@ -14,6 +14,7 @@ enum state { ASK_GENESIS, ASK_HEIGHT, ASK_LIST, ASK_TRANSACTION, ASK_FIRST };
 /* A message lives at most this many blocks: 150, or 300 by our own reckoning for a hash the server chose. */
 #define LIFE_BLOCKS 300
 #define SPARE_SLOTS 1000
+#define YEAR_SLOTS  78840000 /* at 0.4 s each: how far back a name is looked for at least */
 
 static spraay_proof_verdict conclude(spraay_proof_svm *p, spraay_proof_verdict v, const char *fmt, ...)
     SPRAAY_PRINTF(3, 4);
@@ -145,7 +146,7 @@ static spraay_proof_verdict judge(spraay_proof_svm *p)
 static spraay_proof_verdict next_candidate(spraay_proof_svm *p)
 {
     if (p->at < p->n) return go(p, ASK_TRANSACTION);
-    return p->complete || p->q.history ? judge(p) : go(p, ASK_FIRST);
+    return p->complete ? judge(p) : go(p, ASK_FIRST);
 }
 
 static spraay_proof_verdict read_list(spraay_proof_svm *p, const spraay_json *doc, int result)
@@ -220,6 +221,8 @@ static spraay_proof_verdict read_first(spraay_proof_svm *p, const spraay_json *d
 
     if (!spraay_rpc_svm_number(doc, result, &first))
         return unavailable(p, "the RPC's first block cannot be read");
+    if (p->q.history && first > (p->slot > YEAR_SLOTS ? p->slot - YEAR_SLOTS : 0))
+        return unavailable(p, "the RPC keeps too little of the past to tell whether it was paid before");
     if (first > p->lowest && p->lowest > 0)
         return unavailable(p, "the RPC has forgotten the blocks in which it could have settled");
     return judge(p);

@@ -12,7 +12,7 @@
  * The order is what proves: the finalized height is read first, and is beyond everything that was signed by a
  * margin; then the list is read, at that height or later (minContextSlot), back to before the signature. Whoever
  * read the list first could miss a transfer that settled in between. A node that has forgotten those blocks, or
- * contradicts itself, proves nothing.
+ * contradicts itself, proves nothing. For a name of which nothing is on record it must remember a year.
  *
  * Any transfer out of the account that we signed and that carries the memo is ours, whatever it moved: an earlier
  * authorization may have named another amount. */

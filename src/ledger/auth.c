@@ -182,6 +182,8 @@ void spraay_tag_purchase(uint8_t tag[SPRAAY_TAG], const uint8_t key32[32], const
     text(&t, boot);
     number(&t, p->dies_mono_ms);
     number(&t, p->spent.mono_ms);
-    if (p->last_height != 0) number(&t, (int64_t)p->last_height); /* records of before have none */
+    /* Records of before have neither. */
+    if (p->last_height != 0) number(&t, (int64_t)p->last_height);
+    if (spraay_purchase_has_twin(p)) bytes(&t, p->twin, sizeof p->twin);
     end(&t, tag);
 }

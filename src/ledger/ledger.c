@@ -32,6 +32,15 @@ bool spraay_claim_is_payer(const spraay_claim *c, const char *payer)
     return strcmp(payer, c->payer) == 0 || (c->also != NULL && strcmp(payer, c->also) == 0);
 }
 
+bool spraay_claim_is_equal(const spraay_claim *c, const spraay_purchase *p)
+{
+    static const uint8_t none[32];
+    bool twin = memcmp(c->twin, none, sizeof none) != 0;
+
+    return memcmp(p->key, c->key, 32) == 0 || memcmp(p->twin, c->key, 32) == 0 ||
+           (twin && (memcmp(p->key, c->twin, 32) == 0 || memcmp(p->twin, c->twin, 32) == 0));
+}
+
 spraay_err spraay_ledger_know(spraay_ledger *l, const char *payer, const uint8_t key32[32])
 {
     return l->vtable->know(l, payer, key32);

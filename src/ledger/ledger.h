@@ -55,6 +55,7 @@ typedef enum spraay_op_kind {
 
 typedef struct spraay_claim {
     uint8_t key[32];
+    uint8_t twin[32]; /* the same by 'also', as it would be alone; zeros: none */
     uint8_t request[32];
     const char *by_id;    /* this one and no other, to be looked at: nothing is begun; NULL */
     spraay_slice name;    /* from purchase= or run: the id is derived from it; empty when unnamed */
@@ -72,6 +73,9 @@ typedef struct spraay_claim {
 /* Is a record of that payer the caller's? */
 bool spraay_claim_is_payer(const spraay_claim *c, const char *payer);
 
+/* Is it a purchase of an equal call, of this caller or of one that had another wallet besides, or not yet? */
+bool spraay_claim_is_equal(const spraay_claim *c, const spraay_purchase *p);
+
 /* The id of a named purchase: the same in every process, ledger or none. 'occurrence' counts in runs only. */
 void spraay_claim_id(char out[SPRAAY_PURCHASE_ID + 1], const spraay_claim *c, unsigned occurrence);
 
@@ -79,6 +83,7 @@ void spraay_claim_id(char out[SPRAAY_PURCHASE_ID + 1], const spraay_claim *c, un
 typedef enum spraay_ledger_trouble {
     SPRAAY_TROUBLE_NONE,
     SPRAAY_TROUBLE_ELSEWHERE,  /* another process has it in the air: ask again soon */
+    SPRAAY_TROUBLE_WALLET,     /* another wallet of an equal call began it: 'sentence' is its address */
     SPRAAY_TROUBLE_RUN,        /* another live process uses the name of the run */
     SPRAAY_TROUBLE_OPEN,       /* the ledger could not be opened */
     SPRAAY_TROUBLE_NETWORK_FS, /* it lies where locks do not hold */

@@ -12,7 +12,8 @@
 #include "ledger/rules.h"
 #include "x402/network.h"
 
-#define SWEEP_EVERY 64 /* claims between two looks for rows that can go */
+#define MESSAGES    256 /* in the life of one; beyond, one transfer might be taken for two payments */
+#define SWEEP_EVERY 64  /* claims between two looks for rows that can go */
 
 /* Who this gateway had paid before; tentative until a settlement confirms it. */
 typedef struct pin {
@@ -31,6 +32,11 @@ typedef struct memory {
     spraay_budget budget;
     pin *pins;
     unsigned claims;
+    struct { /* what was signed last with a memo of the server's */
+        uint8_t hash[32];
+        char purchase[SPRAAY_PURCHASE_ID + 1];
+    } messages[MESSAGES];
+    unsigned n_messages; /* ever; the place of the next is its remainder */
 } memory;
 
 /* Rows */
@@ -157,6 +163,13 @@ static void confirm_pin(memory *m, const spraay_purchase *p)
 
 static void adopt(spraay_op *op, spraay_purchase *p)
 {
+    if (!spraay_claim_is_payer(op->claim, p->payer)) {
+        op->err = SPRAAY_MISMATCH;
+        if (!spraay_claim_is_equal(op->claim, p)) return; /* a name that others use too */
+        op->trouble = SPRAAY_TROUBLE_WALLET;
+        (void)snprintf(op->sentence, sizeof op->sentence, "%s", p->payer);
+        return;
+    }
     p->claimed = true;
     op->adopted = true;
     op->purchase = spraay_purchase_ref(p);
@@ -172,6 +185,7 @@ static void begin(memory *m, spraay_op *op, const char *id)
     if (p == NULL) return;
     strncpy(p->id, id, sizeof p->id - 1);
     memcpy(p->key, c->key, 32);
+    memcpy(p->twin, c->twin, 32);
     memcpy(p->request, c->request, 32);
     strncpy(p->payer, c->payer, sizeof p->payer - 1);
     p->named = c->name.n > 0;
@@ -211,7 +225,7 @@ static void claim_named(memory *m, spraay_op *op)
         }
         /* In flight, or handed out in this process: the next equal one of the run is meant. */
         if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
-        if (memcmp(p->request, c->request, 32) != 0 || !spraay_claim_is_payer(c, p->payer))
+        if (memcmp(p->request, c->request, 32) != 0)
             op->err = SPRAAY_MISMATCH;
         else if (p->claimed)
             op->err = SPRAAY_BUSY;
@@ -227,8 +241,6 @@ static void claim_by_id(memory *m, spraay_op *op)
 
     if (p == NULL) {
         op->err = SPRAAY_MISSING;
-    } else if (!spraay_claim_is_payer(op->claim, p->payer)) {
-        op->err = SPRAAY_MISMATCH;
     } else if (p->claimed) {
         op->err = SPRAAY_BUSY;
     } else {
@@ -238,11 +250,11 @@ static void claim_by_id(memory *m, spraay_op *op)
 }
 
 /* What is bought anew is not continued any more. */
-static void let_go(memory *m, const uint8_t key[32])
+static void let_go(memory *m, const spraay_claim *c)
 {
     for (size_t i = 0; i < m->n; i++) {
         spraay_purchase *p = m->rows[i];
-        if (!p->named && !p->claimed && spraay_rules_adoptable(p) && memcmp(p->key, key, 32) == 0)
+        if (!p->named && !p->claimed && spraay_rules_adoptable(p) && spraay_claim_is_equal(c, p))
             p->booked = true;
     }
 }
@@ -261,10 +273,12 @@ static void claim(memory *m, spraay_op *op)
         claim_named(m, op);
         return;
     }
-    if (c->again) let_go(m, c->key);
+    if (c->again) let_go(m, c);
     for (size_t i = 0; i < m->n; i++) {
         spraay_purchase *p = m->rows[i];
-        if (p->named || p->claimed || memcmp(p->key, c->key, 32) != 0) continue;
+        if (p->named || p->claimed || !spraay_claim_is_equal(c, p)) continue;
+        /* Of another wallet, and dead by proof: nothing of it is left to go on with. */
+        if (p->state == SPRAAY_STATE_VOID && !spraay_claim_is_payer(c, p->payer)) continue;
         if (!spraay_rules_adoptable(p) || !spraay_rules_held(p, op->now)) continue;
         adopt(op, p);
         return;
@@ -313,6 +327,24 @@ static void release(memory *m, spraay_purchase *p, spraay_moment now)
     }
 }
 
+/* SPRAAY_DUPLICATE: another purchase signed the same bytes. One transfer cannot pay for two.
+ * SPRAAY_REFUSED: the memo is the mark of another purchase, which would look paid by this one. */
+static spraay_err sign_message(memory *m, const spraay_purchase *p)
+{
+    unsigned at = m->n_messages % MESSAGES;
+
+    for (size_t i = 0; i < m->n && spraay_purchase_has_memo(p); i++)
+        if (m->rows[i] != p && memcmp(m->rows[i]->mark32, p->memo16, sizeof p->memo16) == 0)
+            return SPRAAY_REFUSED;
+    for (unsigned i = 0; i < MESSAGES && i < m->n_messages; i++)
+        if (memcmp(m->messages[i].hash, p->message32, 32) == 0)
+            return strcmp(m->messages[i].purchase, p->id) == 0 ? SPRAAY_OK : SPRAAY_DUPLICATE;
+    memcpy(m->messages[at].hash, p->message32, 32);
+    memcpy(m->messages[at].purchase, p->id, sizeof p->id);
+    m->n_messages++;
+    return SPRAAY_OK;
+}
+
 static spraay_err event(memory *m, const spraay_op *op)
 {
     spraay_purchase *p = op->purchase;
@@ -321,6 +353,7 @@ static spraay_err event(memory *m, const spraay_op *op)
     /* What was lost stays spent, whatever is bought in its place. */
     if (op->event == SPRAAY_EVENT_REPAY && p->state == SPRAAY_STATE_PAID_LOST)
         err = spraay_budget_fold(&m->budget, p, op->now);
+    if (op->event == SPRAAY_EVENT_SIGN && spraay_purchase_has_message(p)) err = sign_message(m, p);
     if (err == SPRAAY_OK) err = spraay_rules_event(p, op->event, op->now);
     if (err != SPRAAY_OK) return err;
     if (p->state == SPRAAY_STATE_PAID_LOST ||

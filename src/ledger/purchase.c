@@ -103,6 +103,8 @@ spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase 
     p->valid_before = from->valid_before;
     p->dies_mono_ms = from->dies_mono_ms;
     p->last_height = from->last_height;
+    memcpy(p->memo16, from->memo16, sizeof p->memo16);
+    memcpy(p->message32, from->message32, sizeof p->message32);
     p->header_valid_before = from->header_valid_before;
     p->sends = from->sends;
     p->sent_at = from->sent_at;
@@ -147,8 +149,31 @@ spraay_err spraay_purchase_copy(spraay_purchase **out, const spraay_purchase *p)
     copy->hold = p->hold;
     memcpy(copy->id, p->id, sizeof copy->id);
     memcpy(copy->key, p->key, sizeof copy->key);
+    memcpy(copy->twin, p->twin, sizeof copy->twin);
     *out = copy;
     return SPRAAY_OK;
+}
+
+static bool is_there(const uint8_t *bytes, size_t n)
+{
+    static const uint8_t none[32];
+
+    return memcmp(bytes, none, n) != 0;
+}
+
+bool spraay_purchase_has_twin(const spraay_purchase *p)
+{
+    return is_there(p->twin, sizeof p->twin);
+}
+
+bool spraay_purchase_has_message(const spraay_purchase *p)
+{
+    return is_there(p->message32, sizeof p->message32);
+}
+
+bool spraay_purchase_has_memo(const spraay_purchase *p)
+{
+    return is_there(p->memo16, sizeof p->memo16);
 }
 
 spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,

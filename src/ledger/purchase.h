@@ -55,6 +55,7 @@ typedef enum spraay_label {
 typedef struct spraay_purchase {
     char id[SPRAAY_PURCHASE_ID + 1];
     uint8_t key[32];                 /* equal calls have equal keys */
+    uint8_t twin[32];                /* the key of the same call by its caller's other wallet; zeros: none */
     uint8_t request[32];             /* hash of method, url and body */
     bool named;                      /* by run or purchase=: never forgotten */
     bool claimed;                    /* (L) a call that has not returned holds it */
@@ -81,6 +82,9 @@ typedef struct spraay_purchase {
     char *header_name; /* the last authorization, ready to present; wiped in final states */
     char *header_value;
     int64_t header_valid_before;
+    uint8_t
+        memo16[16]; /* Solana: what the server's memo reads as, where it looks like a mark; not on record */
+    uint8_t message32[32]; /* Solana, with a memo of the server's: hash of what was signed; else zeros */
 
     unsigned sends;     /* presentations so far */
     int64_t sent_at;    /* wall time of the last one */
@@ -116,8 +120,15 @@ SPRAAY_MUST_USE spraay_err spraay_purchase_copy(spraay_purchase **out, const spr
 SPRAAY_MUST_USE spraay_err spraay_purchase_take_verdict(spraay_purchase *p, const spraay_purchase *from);
 
 /* What its driver filled in goes from 'from' into 'p': all that is not marked (L), but for the stored
- * answer, id and key. SPRAAY_NOMEM may leave some of it behind. */
+ * answer, id and keys. SPRAAY_NOMEM may leave some of it behind. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_take_facts(spraay_purchase *p, const spraay_purchase *from);
+
+/* Is there another key that it is found by? */
+bool spraay_purchase_has_twin(const spraay_purchase *p);
+/* May its message be that of another purchase too? */
+bool spraay_purchase_has_message(const spraay_purchase *p);
+/* And its memo the mark of another? */
+bool spraay_purchase_has_memo(const spraay_purchase *p);
 
 /* Replace the authorization held for presenting; copies both, wipes the old. */
 SPRAAY_MUST_USE spraay_err spraay_purchase_set_header(spraay_purchase *p, const char *name, const char *value,

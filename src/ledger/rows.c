@@ -127,6 +127,7 @@ spraay_err spraay_row_read(spraay_row *out, spraay_store *s, sqlite3_stmt *state
     text(&r, out->taken_by, sizeof out->taken_by);
     fixed_bytes(&r, tag, sizeof tag);
     p->last_height = (uint64_t)number(&r);
+    fixed_bytes(&r, p->twin, sizeof p->twin);
     if (p->origin == NULL) r.ok = false;
     if (!r.ok) {
         spraay_row_wipe(out);
@@ -219,6 +220,14 @@ static void put_bytes(struct writer *w, const void *p, size_t n)
     note(w, sqlite3_bind_blob64(w->s, ++w->i, n > 0 ? p : "", n, SQLITE_STATIC));
 }
 
+static void put_twin(struct writer *w, const spraay_purchase *p)
+{
+    if (spraay_purchase_has_twin(p))
+        put_bytes(w, p->twin, sizeof p->twin);
+    else
+        note(w, sqlite3_bind_null(w->s, ++w->i));
+}
+
 static void put_shares(struct writer *w, const spraay_purchase *p)
 {
     uint8_t *b = malloc(p->n_shares * SHARE_BYTES + 1);
@@ -239,7 +248,7 @@ static const char insert_sql[] = "INSERT INTO purchase (" SPRAAY_ROW_COLUMNS
                                  ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
                                  "?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?"
                                  "35,?36,?37,?38,?39,?40,?41,?42,?43,"
-                                 "?44,?45,?46,?47,?48,?49,?50,?51)";
+                                 "?44,?45,?46,?47,?48,?49,?50,?51,?52)";
 #define STEP                                                                                                 \
     "UPDATE purchase SET "                                                                                   \
     "request=?3,named=?4,state=?5,created=?6,method=?7,route=?8,verb=?9,model=?10,run=?11,"                  \
@@ -317,6 +326,7 @@ spraay_err spraay_row_write(spraay_store *s, const spraay_row *r)
     put_text(&w, r->taken_by[0] ? r->taken_by : NULL);
     put_bytes(&w, tag, sizeof tag);
     put_number(&w, (int64_t)p->last_height);
+    if (r->fresh) put_twin(&w, p);
     if (w.rc != SQLITE_OK) {
         (void)sqlite3_reset(w.s);
         return SPRAAY_NOMEM;

@@ -26,7 +26,7 @@ typedef struct spraay_row {
     "header_value, header_valid_before, sends, sent_at, handler_error, expect_unpaid, booked, hand, "        \
     "origin, "                                                                                               \
     "url, spent_at, spent_boot, boot, status, payment, transaction_id, note, folded, owner, claimed, "       \
-    "hold, reserved, taken_by, tag, last_height"
+    "hold, reserved, taken_by, tag, last_height, twin"
 
 /* The row that 'statement' stands on, which selects SPRAAY_ROW_COLUMNS. What a dead process left is
  * brought to the state that it is in. SPRAAY_NOMEM. */

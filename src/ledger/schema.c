@@ -59,7 +59,13 @@ static const char version_1[] =
     "CREATE TABLE journal ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);";
 
-#define VERSION_2_SOLANA "ALTER TABLE purchase ADD COLUMN last_height INTEGER NOT NULL DEFAULT 0;"
+/* twin: the other key of a purchase that either of two wallets may pay; it never changes, as the key does not. */
+#define VERSION_2_SOLANA                                                                                                                                                                            \
+    "ALTER TABLE purchase ADD COLUMN last_height INTEGER NOT NULL DEFAULT 0;"                                                                                                                       \
+    "ALTER TABLE purchase ADD COLUMN twin BLOB;"                                                                                                                                                    \
+    "CREATE INDEX purchase_twin ON purchase (twin) WHERE folded = 0 AND twin IS NOT NULL;" /* What was signed with a memo of the server's: two purchases with one message would be one transfer. */ \
+    "CREATE TABLE svm_message ("                                                                                                                                                                    \
+    "  hash BLOB PRIMARY KEY, purchase TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;"
 
 /* Transactions that the payer sends himself: ledger/chain_tx.h. */
 #define VERSION_2_CHAIN                                                                                      \

@@ -65,6 +65,7 @@ static spraay_err begin_purchase(spraay_store *s, spraay_job *j, const char *id)
     if (r.p == NULL) return SPRAAY_NOMEM;
     (void)snprintf(r.p->id, sizeof r.p->id, "%s", id);
     memcpy(r.p->key, c->key, 32);
+    memcpy(r.p->twin, c->twin, 32);
     memcpy(r.p->request, c->request, 32);
     (void)snprintf(r.p->payer, sizeof r.p->payer, "%s", c->payer);
     r.p->named = c->name.n > 0;
@@ -80,7 +81,13 @@ static spraay_err begin_purchase(spraay_store *s, spraay_job *j, const char *id)
 /* SPRAAY_BUSY for what a living call holds, or has in the air in another process. */
 static spraay_err take_this(spraay_store *s, spraay_job *j, spraay_row *r)
 {
-    if (!spraay_claim_is_payer(j->op.claim, r->p->payer)) return SPRAAY_MISMATCH;
+    if (!spraay_claim_is_payer(j->op.claim, r->p->payer)) {
+        if (!spraay_claim_is_equal(j->op.claim, r->p))
+            return SPRAAY_MISMATCH; /* a name that others use too */
+        j->op.trouble = SPRAAY_TROUBLE_WALLET;
+        (void)snprintf(s->sentence, sizeof s->sentence, "%s", r->p->payer);
+        return SPRAAY_MISMATCH;
+    }
     if (r->p->claimed) return SPRAAY_BUSY;
     if (r->owner[0] != '\0' && !store_is_mine(s, r)) {
         j->op.trouble = SPRAAY_TROUBLE_ELSEWHERE;
@@ -170,11 +177,18 @@ static spraay_err give_up(spraay_store *s, spraay_row *r)
     return spraay_row_write(s, r);
 }
 
+/* Of another wallet, and dead by proof: nothing of it is left to go on with. */
+static bool is_done_with(const spraay_claim *c, const spraay_purchase *p)
+{
+    return p->state == SPRAAY_STATE_VOID && !spraay_claim_is_payer(c, p->payer);
+}
+
 /* The oldest equal one that nobody holds. SPRAAY_MISSING: there is none. */
 static spraay_err claim_equal(spraay_store *s, spraay_job *j)
 {
     static const char sql[] =
-        "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE key = ?1 AND folded = 0 AND named = 0 ORDER BY n";
+        "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE (key IN (?1, ?2) OR twin IN (?1, ?2)) "
+        "AND folded = 0 AND named = 0 ORDER BY n";
     const spraay_claim *c = j->op.claim;
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_BY_KEY, sql);
     bool found = false;
@@ -183,10 +197,12 @@ static spraay_err claim_equal(spraay_store *s, spraay_job *j)
 
     if (q == NULL) return SPRAAY_IO;
     (void)sqlite3_bind_blob(q, 1, c->key, 32, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(q, 2, c->also != NULL ? c->twin : c->key, 32, SQLITE_STATIC);
     while (!found && (err = spraay_store_next(s, q)) == SPRAAY_OK) {
         err = spraay_row_read(&r, s, q);
         if (err != SPRAAY_OK) break;
-        if (!r.p->claimed && spraay_rules_adoptable(r.p) && spraay_rules_held(r.p, j->op.now)) {
+        if (!r.p->claimed && !is_done_with(c, r.p) && spraay_rules_adoptable(r.p) &&
+            spraay_rules_held(r.p, j->op.now)) {
             found = !c->again;
             err = found ? take_this(s, j, &r) : give_up(s, &r);
         }

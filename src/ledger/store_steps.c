@@ -113,6 +113,53 @@ static spraay_err sync_answer(spraay_store *s, const char *file)
     return SPRAAY_IO;
 }
 
+#define MESSAGE_LIFE_S 86400 /* far longer than any message can settle */
+
+/* SPRAAY_REFUSED: the memo is the mark of another purchase, which would look paid by this one. */
+static spraay_err sign_memo(spraay_store *s, const spraay_purchase *p)
+{
+    sqlite3_stmt *q =
+        spraay_store_statement(s, SPRAAY_SLOT_MEMO_FIND,
+                               "SELECT 1 FROM purchase WHERE substr(mark, 1, 16) = ?1 AND id <> ?2 LIMIT 1");
+    spraay_err err;
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_blob(q, 1, p->memo16, sizeof p->memo16, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, p->id, -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    (void)sqlite3_reset(q);
+    if (err == SPRAAY_MISSING) return SPRAAY_OK;
+    return err == SPRAAY_OK ? SPRAAY_REFUSED : err;
+}
+
+/* SPRAAY_DUPLICATE: another purchase signed the same bytes. One transfer cannot pay for two. */
+static spraay_err sign_message(spraay_store *s, const spraay_purchase *p, spraay_moment now)
+{
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_MESSAGE_FIND,
+                                             "SELECT 1 FROM svm_message WHERE hash = ?1 AND purchase <> ?2");
+    spraay_err err = spraay_purchase_has_memo(p) ? sign_memo(s, p) : SPRAAY_OK;
+
+    if (err != SPRAAY_OK) return err;
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_blob(q, 1, p->message32, sizeof p->message32, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, p->id, -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    (void)sqlite3_reset(q);
+    if (err != SPRAAY_MISSING) return err == SPRAAY_OK ? SPRAAY_DUPLICATE : err;
+    q = spraay_store_statement(s, SPRAAY_SLOT_MESSAGE_PRUNE, "DELETE FROM svm_message WHERE at < ?1");
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_int64(q, 1, now.wall_s - MESSAGE_LIFE_S);
+    err = spraay_store_run(s, q);
+    if (err != SPRAAY_OK) return err;
+    q = spraay_store_statement(s, SPRAAY_SLOT_MESSAGE_WRITE,
+                               "INSERT OR REPLACE INTO svm_message (hash, purchase, at) VALUES (?1, ?2, ?3)");
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_blob(q, 1, p->message32, sizeof p->message32, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, p->id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(q, 3, now.wall_s);
+    return spraay_store_run(s, q);
+}
+
 static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
 {
     bool repay = j->op.event == SPRAAY_EVENT_REPAY && r->p->state == SPRAAY_STATE_PAID_LOST;
@@ -123,6 +170,8 @@ static spraay_err event(spraay_store *s, spraay_job *j, spraay_row *r)
     if (binds && !r->p->reserved) return not_reserved(s);
     err = repay ? keep_lost(s, r) : spraay_purchase_take_facts(r->p, j->facts);
     if (err == SPRAAY_OK) err = spraay_rules_event(r->p, j->op.event, j->op.now);
+    if (err == SPRAAY_OK && j->op.event == SPRAAY_EVENT_SIGN && spraay_purchase_has_message(r->p))
+        err = sign_message(s, r->p, j->op.now);
     if (err == SPRAAY_OK && j->op.tx != NULL) err = store_chain_add(s, r->p, j->op.tx);
     if (err != SPRAAY_OK) return err;
     if (repay) r->folded = false; /* its past is a row of its own */

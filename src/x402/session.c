@@ -219,6 +219,16 @@ void spraay_session_elsewhere(spraay_session *s, spraay_now now)
     if (!session_wait(s, ELSEWHERE_MS, SPRAAY_WANT_CLAIM, now)) session_fail(s);
 }
 
+void spraay_session_foreign(spraay_session *s, const char *payer)
+{
+    s->elsewhere = true; /* nothing of this call; that one may have paid for both */
+    session_describe(
+        s, "wallet", "other_wallet",
+        "give spraay.open that wallet too, and the call goes on with it; { again = true } buys anew",
+        "an equal call was begun with another wallet, %.80s, and what became of it is open", payer);
+    session_fail(s);
+}
+
 void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
                               const char *hint)
 {

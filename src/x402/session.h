@@ -186,6 +186,7 @@ typedef struct spraay_session {
     int64_t sent_at_s;
     bool voided;    /* proven void once in this session */
     bool detached;  /* nobody waits: finish what is in flight, begin nothing */
+    bool own_hash;  /* Solana: of the server's blockhash another purchase has made the same message */
     bool exposed;   /* the caller has read from an answer: it is not asked for again */
     bool elsewhere; /* another process has an equal purchase in the air */
     bool lost;      /* it was paid, and its result is lost */
@@ -210,12 +211,16 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
                             const uint8_t mark32[32], spraay_now now);
 /* Another process has the purchase in the air: the claim is tried again while the caller has time. */
 void spraay_session_elsewhere(spraay_session *s, spraay_now now);
+/* The purchase was begun by another wallet of its caller's, which is not here. */
+void spraay_session_foreign(spraay_session *s, const char *payer);
 /* The claim, or the record, failed for a reason that its driver knows better. What is not recorded is wiped,
  * and not sent. */
 void spraay_session_unclaimed(spraay_session *s, const char *kind, const char *code, const char *sentence,
                               const char *hint);
 void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *code, const char *sentence,
                                const char *hint);
+/* Another purchase signed the very same message: this one is wiped, and made again with another blockhash. */
+void spraay_session_twice(spraay_session *s, spraay_now now);
 /* The record moved to another nonce, or could not. */
 void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_now now);
 void spraay_session_unrenewed(spraay_session *s, const char *code, const char *sentence, const char *hint);

@@ -29,6 +29,7 @@ void session_money(const spraay_session *s, spraay_outcome *o)
     }
     if (!s->open) { /* nothing of this call; an equal one elsewhere may have paid for both */
         o->paid = s->elsewhere ? SPRAAY_PAID_MAYBE : SPRAAY_PAID_NO;
+        o->expect = s->elsewhere ? SPRAAY_EXPECT_UNKNOWN : SPRAAY_EXPECT_NO;
         return;
     }
     o->paid = SPRAAY_PAID_MAYBE;

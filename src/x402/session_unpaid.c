@@ -10,8 +10,9 @@
 #include "x402/session_private.h"
 
 #define REDIRECTS_MAX  5
-#define SKEW_MAX_S     30 /* a server's clock that differs by more is acted upon */
-#define SIGNATURES_MAX 3  /* a slow signer is asked again this often */
+#define SKEW_MAX_S     30  /* a server's clock that differs by more is acted upon */
+#define TWICE_MS       400 /* after which there is another blockhash */
+#define SIGNATURES_MAX 3   /* a slow signer is asked again this often */
 
 /* PROBE: the request without a payment. */
 
@@ -422,6 +423,17 @@ void spraay_session_unrecorded(spraay_session *s, const char *kind, const char *
     spraay_buf_wipe(&s->header);
     session_describe(s, kind, code, hint, "%s", sentence);
     session_fail(s);
+}
+
+void spraay_session_twice(spraay_session *s, spraay_now now)
+{
+    spraay_buf_wipe(&s->header);
+    s->own_hash = true;
+    session_describe(
+        s, "payment", "memo", "call again in a second",
+        "the server demands the same memo of every payment, and another call has just signed the same "
+        "bytes: one transfer would have to pay for both");
+    if (!session_wait(s, TWICE_MS, SPRAAY_WANT_CHAIN, now)) session_fail(s);
 }
 
 /* Every later authorization of the purchase is for the same token and receiver. */

@@ -42,9 +42,12 @@ faults.solana_blockhash = {
   end,
 }
 faults.solana_memo = {
-  stage = "terms", text = "the challenge wants a memo of its own", options = { memo = "order-7" },
+  stage = "terms", text = "the challenge wants a memo of its own, and brings `blockhash`, where one is given",
+  options = { memo = "order-7" },
   apply = function(self, _, terms)
-    each(terms, function(term) term.extra.memo = self:option "memo" end)
+    each(terms, function(term)
+      term.extra.memo, term.extra.recentBlockhash = self:option "memo", self:option "blockhash"
+    end)
   end,
 }
 faults.fee_payer_rotates = {
