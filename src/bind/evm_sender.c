@@ -84,8 +84,9 @@ static int l_sign(lua_State *L)
 
 static int l_settle(lua_State *L)
 {
-    static const char *const fates[] = { "done", "reverted", "gone", NULL };
-    static const spraay_tx_fate values[] = { SPRAAY_TX_DONE, SPRAAY_TX_REVERTED, SPRAAY_TX_GONE };
+    static const char *const fates[] = { "open", "done", "reverted", "gone", NULL };
+    static const spraay_tx_fate values[] = { SPRAAY_TX_OPEN, SPRAAY_TX_DONE, SPRAAY_TX_REVERTED,
+                                             SPRAAY_TX_GONE };
     spraay_evm_sender *s = check(L);
     const uint8_t *hash = bind_check_bytes(L, 2, 32);
     int fate = luaL_checkoption(L, 3, NULL, fates);
@@ -132,6 +133,7 @@ static void push_tx(lua_State *L, const spraay_chain_tx *t)
     set_text(L, "max_tip", t->max_tip);
     set_text(L, "fate", spraay_tx_fate_name(t->fate));
     set_text(L, "block_hash", t->block_hash);
+    set_text(L, "origin", t->origin);
     set_int(L, "nonce", t->nonce);
     set_int(L, "gas", t->gas);
     set_int(L, "attempt", t->attempt);
@@ -216,6 +218,7 @@ static int l_record(lua_State *L)
     set_text(L, "network", p->network);
     set_text(L, "hand", p->hand);
     set_text(L, "transaction", p->stored.transaction);
+    if (p->header_value != NULL) set_text(L, "last", p->header_value);
     if (p->stored.body.n > 0) {
         lua_pushlstring(L, p->stored.body.d, p->stored.body.n);
         lua_setfield(L, -2, "body");

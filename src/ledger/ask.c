@@ -64,6 +64,10 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
     if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
+    if (q->book) {
+        r->p->booked = true;
+        return spraay_row_write(s, r);
+    }
     err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err != SPRAAY_OK) return err;
     (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");

@@ -191,10 +191,10 @@ spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p)
 static spraay_err list(spraay_store *s, spraay_chain_ask *a)
 {
     static const char sql[] =
-        "SELECT " COLUMNS ", p.hand FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
+        "SELECT " COLUMNS ", p.hand, p.origin FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
         "WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR c.purchase = ?3 OR c.nonce = (SELECT "
-        "max(nonce) FROM chain_tx d WHERE d.network = ?1 AND d.payer = ?2 AND d.fate IN ('done', "
-        "'reverted'))) "
+        "max(d.nonce) FROM chain_tx d LEFT JOIN purchase e ON e.id = d.purchase WHERE d.network = ?1 AND "
+        "d.payer = ?2 AND d.fate IN ('done', 'reverted') AND e.origin IS p.origin)) "
         "ORDER BY c.nonce, c.attempt";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_LIST, sql);
     spraay_err err;
@@ -210,10 +210,22 @@ static spraay_err list(spraay_store *s, spraay_chain_ask *a)
         if (a->n_rows == ROWS_MAX) err = SPRAAY_LIMIT;
         if (err == SPRAAY_OK) err = read_row(&a->rows[a->n_rows], s, q);
         if (err != SPRAAY_OK) break;
+        read_text(a->rows[a->n_rows].origin, sizeof a->rows->origin, q, 18);
         a->rows[a->n_rows++].dropped = hand != NULL && hand[0] != '\0';
     }
     (void)sqlite3_reset(q);
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+/* Has the owner closed the purchase by hand, as one that never moved money? */
+static spraay_err is_by_hand(spraay_store *s, const char *purchase)
+{
+    spraay_row r;
+    spraay_err err = spraay_row_find(&r, s, purchase);
+
+    if (err == SPRAAY_OK && (!r.genuine || strcmp(r.p->hand, "void") != 0)) err = SPRAAY_STATE;
+    spraay_row_wipe(&r);
+    return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
 }
 
 static spraay_err settle(spraay_store *s, const spraay_chain_ask *a)
@@ -231,6 +243,8 @@ static spraay_err settle(spraay_store *s, const spraay_chain_ask *a)
     err = spraay_store_next(s, q);
     if (err == SPRAAY_OK) err = read_row(&t, s, q);
     (void)sqlite3_reset(q);
+    if (err == SPRAAY_OK && strcmp(a->block_hash, SPRAAY_CHAIN_BY_HAND) == 0)
+        err = a->fate == SPRAAY_TX_GONE ? is_by_hand(s, t.purchase) : SPRAAY_STATE;
     if (err != SPRAAY_OK) return err;
     t.fate = a->fate;
     t.block = a->block;
@@ -260,8 +274,8 @@ static spraay_err forbidden(spraay_store *s, const spraay_chain_tx *t)
         "((c.fate = 'open' AND NOT (c.purchase = ?3 AND c.step = ?4 AND c.nonce = ?5) "
         "  AND coalesce(p.hand, '') = '') "
         /* or the same was done, or its nonce is gone and nobody knows by whom */
-        "OR (c.purchase = ?3 AND c.step = ?4 AND c.fate IN ('done', 'gone') AND ?4 <> '" SPRAAY_CHAIN_APPROVE
-        "')) LIMIT 1";
+        "OR (c.purchase = ?3 AND c.step = ?4 AND (c.fate = 'done' OR c.fate = 'gone' AND c.block_hash <> "
+        "'" SPRAAY_CHAIN_BY_HAND "') AND ?4 <> '" SPRAAY_CHAIN_APPROVE "')) LIMIT 1";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_FORBIDDEN, sql);
     spraay_err err;
 

@@ -80,9 +80,15 @@ local function trouble(kind, message, more)
   return nil, more
 end
 
+-- Statuses that go with an error about the question itself: asked again it would be refused again.
+local REFUSALS = { [400] = true, [403] = true, [413] = true, [422] = true }
+
 local function read(self, answer)
-  if answer.status ~= 200 then return trouble("down", ("it answered status %d"):format(answer.status)) end
   local body = json.decode(answer.body or "")
+  if answer.status ~= 200 and not (REFUSALS[answer.status] and type(body) == "table"
+    and type(json.get(body, "error")) == "table") then
+    return trouble("down", ("it answered status %d"):format(answer.status))
+  end
   if type(body) ~= "table" or json.get(body, "jsonrpc") ~= "2.0" then
     return trouble("strange", "its answer is no JSON-RPC")
   end

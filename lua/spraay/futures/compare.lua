@@ -76,7 +76,7 @@ local function ask(client, name, body, opts, where, judge)
     return dialect.surprise(client, where, told, answer.body, answer.payment)
   end
   local why = judge(answer.body)
-  if not why then return handle end   -- to be handed over with the deposit or refund
+  if not why then return handle, answer.payment end   -- to be handed over with the deposit or refund
   call.hand_over(handle)
   return altered(where, answer, why)
 end

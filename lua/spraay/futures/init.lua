@@ -68,7 +68,7 @@ local function settle_dialect(client, opts, where)
     ok, message, err = escrow.check_contract(client, value.body, where, value.payment)
     if not ok then return nil, message, err end
   end
-  return value.dialect
+  return value.dialect, nil, nil, value.payment
 end
 
 local MINIMUM = "1000000"
@@ -99,12 +99,15 @@ local function deposit(client, given, opts)
   if not days or days < 1 or days > 3650 then
     return errors.usage(where .. ": expires_in_days must be a whole number of days", nil, "argument")
   end
-  local told
-  told, message, err = settle_dialect(client, checked, where)
+  local told, looked
+  told, message, err, looked = settle_dialect(client, checked, where)
   if not told then return nil, message, err end
   local fields
   fields, message, err = DIALECTS[told].deposit(client, given, atomic, checked, where)
-  if not fields then return nil, message, err end
+  if not fields then
+    if looked then return errors.fail(shared.beside(err, looked, "the look at its pricing")) end
+    return nil, message, err
+  end
   return new_account(client, fields)
 end
 
