@@ -286,6 +286,23 @@ local function cost_of(receipt)
   return wei.add(cost, part_of(receipt, "l1Fee"))   -- what the layer below takes for the bytes
 end
 
+--- What a transaction of this purchase cost, counted once.
+function Run.count_gas(self, row, receipt)
+  if row.purchase ~= self.id or self.counted[row.hash] then return end
+  self.counted[row.hash] = true
+  self.spent = wei.add(self.spent, cost_of(receipt))
+end
+
+--- The gas of what was mined for it before, in an earlier call, as far as the node tells.
+function Run.count_earlier_gas(self)
+  for _, row in ipairs(self.rows) do
+    if row.purchase == self.id and (row.fate == "done" or row.fate == "reverted") and not self.counted[row.hash] then
+      local receipt = self.node:once("eth_getTransactionReceipt", { rpc.hex(row.hash) })
+      if type(receipt) == "table" then self:count_gas(row, receipt) end
+    end
+  end
+end
+
 -- All attempts under the nonce of a row that are open, the newest first.
 local function attempts_of(self, row)
   local out = {}
@@ -332,7 +349,7 @@ local function look(self, row)
           local ok, message, err = settle(self, other, mine and fate or "gone", mine and block or 0, hash)
           if not ok then return nil, message, err end
         end
-        if attempt.purchase == self.id then self.spent = wei.add(self.spent, cost_of(receipt)) end
+        self:count_gas(attempt, receipt)
         self.receipt = receipt
         return fate, attempt
       end
@@ -503,11 +520,13 @@ local function sign(self, name, offer)
   return ledger_failed(self, why, "record the transaction, so it was not sent")
 end
 
-local function over_gas(self, most)
+-- `earlier`: by itself it would not be too much.
+local function over_gas(self, most, earlier)
   return fail(self, { kind = "policy", code = "over_gas",
-    message = ("gas may cost %s, more than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
-      wei.shown(self.gas.cap, self.gas.price)),
-    hint = #most <= 18 and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+    message = ("gas may cost %s, %smore than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
+      earlier and "with what was signed for this one before " or "", wei.shown(self.gas.cap, self.gas.price)),
+    hint = not earlier and #most <= 18 and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+      or earlier and "Allow more with gas = { max_eth = … }"
       or "Wait for lower fees, or name another RPC with rpc =" })
 end
 
@@ -533,7 +552,10 @@ end
 local function next_nonce(self)
   local last
   for _, row in ipairs(self.rows) do
-    if not row.foreign and (row.fate == "done" or row.fate == "reverted") and (not last or row.nonce > last.nonce) then last = row end
+    if not row.foreign and (row.fate == "done" or row.fate == "reverted")
+      and (not last or row.nonce > last.nonce) then
+      last = row
+    end
   end
   while true do
     local mined, why = self.node:number("eth_getTransactionCount", { self.payer, "latest" })
@@ -593,7 +615,7 @@ function Run.send(self, name, to, data, reserve_gas)
   local row
   row, message, err = sign(self, name, offer)
   if not row then
-    if message == "REFUSED" then return over_gas(self, most) end
+    if message == "REFUSED" then return over_gas(self, most, true) end
     return nil, message, err
   end
   return await(self, row)
@@ -614,7 +636,7 @@ local function undone(self, row)
   if receipt == nil then return unusable(self, why) end
   if type(receipt) == "table" and judge(self, row, receipt) == row.fate then
     self.receipt = receipt
-    self.spent = wei.add(self.spent, cost_of(receipt))
+    self:count_gas(row, receipt)
     return false
   end
   local ok, message, err = settle(self, row, "open")
@@ -693,7 +715,7 @@ function Run.revert_reason(self, row, data)
   return why and rpc.revert(why) or "nothing is in its way now, so it may have run out of gas"
 end
 
-Run.fail, Run.unusable, Run.event_of, Run.cost_of = fail, unusable, event_of, cost_of
+Run.fail, Run.unusable, Run.event_of = fail, unusable, event_of
 
 --- The nonce of an open step that moves money was used, and no block that is shown has it.
 function Run.replaced(self, row)
@@ -796,7 +818,7 @@ function sender.perform(client, spec)
   node, message, err = rpc.of(client, spec.network, by, spec.where)
   if not node then return nil, message, err end
   local self = setmetatable({ client = client, spec = spec, node = node, gas = client.config.gas, rows = {},
-    spent = "0" }, mt)
+    spent = "0", counted = {} }, mt)
   local went, value
   went, value, message, err = task.pcall(drive, self)
   if went and value ~= nil then return value, self end

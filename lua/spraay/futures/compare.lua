@@ -94,6 +94,7 @@ function compare.deposit(client, place, atomic, opts, where)
     where, function(body)
       local why = strange(body, place)
       if why then return why end
+      if json.get(body, "transaction") ~= nil then return "it writes out another transaction beside the two" end
       local list = json.get(body, "transactions")
       if type(list) ~= "table" or #list ~= 2 then return "it does not write out two transactions" end
       for key in pairs(list) do

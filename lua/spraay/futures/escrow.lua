@@ -109,6 +109,7 @@ local function settled_value(run, step)
       return run:unusable(why or { kind = "strange", message = "it shows no receipt any more" })
     end
   end
+  run:count_earlier_gas()
   local amount, values = run:event_of(row, receipt)
   return { transaction = rpc.hex(row.hash), amount = amount or run.spec.amount, gas = run.spent,
     balance = values and values[3], depositor = run.payer, contract = run.contract, block = row.block }

@@ -467,3 +467,131 @@ describe("a result that came inside an error", function()
     assert.equal(2, box:ledger().handled["POST /api/v1/compute-futures/execute"])
   end)
 end)
+
+describe("gas", function()
+  it("is told of all that was mined for a deposit, whichever process waited for it", function()
+    mining "manual"
+    assert.is_nil((deposit("5", 1)))
+    post("mine", {})
+    assert.is_nil((deposit("5", 1)))
+    post("mine", {})
+    reopen()
+    local one = assert(deposit())
+    local wei = 0
+    for _, tx in ipairs(books().transactions) do wei = wei + math.tointeger(tonumber(tx.fee)) end
+    assert.equal(("%d"):format(wei), (require "spraay.core".amount_to_atomic(one.payment.gas, 18)))
+  end)
+
+  it("that failures used up is told as that, and the cap holds", function()
+    reopen { gas = { max_eth = "0.000003" } }
+    box:fault("rpc_gas", { times = 1000, gas = "0xafc8" })
+    local value, message, err
+    for _ = 1, 8 do
+      value, message, err = deposit()
+      assert.is_nil(value)
+      if err.code ~= "reverted" then break end
+    end
+    assert.equal("over_gas", err.code, message)
+    assert.truthy(message:find("with what was signed for this one before", 1, true), message)
+    assert.is_true(tonumber(mine().fees.gas or mine().fees) < 3e12)
+    box:clear()
+    assert.equal(0, mine().deposits)
+  end)
+
+  it("that became dear stops a deposit at its cap, and it goes on when it is cheap again", function()
+    allow "5"
+    reopen { gas = { max_eth = "0.00001", bump_after = 0.1 } }
+    mining "manual"
+    assert.is_nil((deposit("5", 0.5)))
+    post("chain", { base_fee = "900000000" })
+    mining "clock"
+    local value, message, err = deposit("5", 4)
+    assert.is_nil(value)
+    assert.equal("maybe", err.paid)
+    assert.truthy(message:find("cannot be raised within gas.max_eth", 1, true), message)
+    post("chain", { base_fee = "5000000", mining = "instant" })
+    post("mine", {})
+    assert(deposit())
+    assert.equal(1, mine().deposits)
+    assert.same({ 0 }, mine().nonces)
+  end)
+end)
+
+describe("wallets of two rails", function()
+  local solana_file
+  before_each(function() solana_file = live.secret(box.solana_key .. "\n") end)
+  after_each(function() os.remove(solana_file) end)
+
+  it("deposit with the key of Base, whichever rail is preferred", function()
+    local both = open { wallet = { spraay.wallet.solana(solana_file), spraay.wallet.file(box.keyfile) },
+      networks = { "solana", "base" }, rpc = { base = box.rpc, solana = box.solana_rpc } }
+    local one = assert(both.futures:deposit "5")
+    assert.equal(box.address, one.id)
+    assert(one:chat "hello")
+    assert.equal("5.000000", assert(one:refund { amount = "1" }) and one:balance().deposited)
+    both:close()
+  end)
+
+  it("deposit nothing with a key of Solana alone", function()
+    local only = open { wallet = spraay.wallet.solana(solana_file), networks = { "solana", "base" },
+      rpc = { base = box.rpc, solana = box.solana_rpc } }
+    for _, confirm in ipairs { false, true } do
+      local value, message, err = only.futures:deposit { amount = "5", confirm = confirm }
+      assert.is_nil(value)
+      assert.equal("wallet", err.kind, message)
+      assert.equal("no", err.paid)
+    end
+    local value, _, err = only.futures:account(box.address):refund { confirm = true }
+    assert.is_nil(value)
+    assert.equal("no", err.paid)
+    only:close()
+    assert.equal(0, box:ledger().count)
+    assert.equal(0, books().sent)
+  end)
+end)
+
+describe("a dialect that is remembered, and not true any more", function()
+  it("costs the fee of the wrong question, and moves nothing else", function()
+    local free = spraay.open(live.options(box, { ledger = ledger_path() }))
+    dialect.learn(free, "ledger")
+    local value, message, err = free.futures:deposit "8"
+    assert.is_nil(value)
+    assert.equal("dialect", err.code, message)
+    assert.equal("yes", err.paid)
+    assert.equal("0.010000", err.amount)
+    assert.equal(0, books().sent)
+    assert.equal("escrow", assert(free.futures:deposit "8").dialect)   -- it is known now
+    assert.equal("0.010000", box:ledger().total_usdc)
+    free:close()
+  end)
+
+  it("is corrected by the first answer, and what lies in the escrow can be had back", function()
+    local other = live.start { dialect = "ledger", job_seconds = 0 }
+    local free = live.open(other, { ledger = ledger_path() })
+    dialect.learn(free, "escrow")
+    local one = assert(free.futures:deposit "8")
+    local value, message, err = one:chat "hello"
+    assert.is_nil(value)
+    assert.equal("dialect", err.code, message)
+    assert.equal("no", err.expect or err.paid)
+    assert.equal("8.000000", assert(one:refund()).refunded)
+    assert.equal("ledger", assert(free.futures:deposit "7").dialect)
+    free:close()
+    live.stop(other)
+  end)
+end)
+
+describe("a task that is stopped", function()
+  it("in the middle of a deposit leaves one that goes on", function()
+    mining "manual"
+    for i = 1, 6 do
+      local _, message, err = spraay.within(i * 0.05, function() return client.futures:deposit "5" end)
+      assert.truthy(err, message)
+    end
+    mining "instant"
+    post("mine", {})
+    assert(deposit())
+    assert.equal(1, mine().deposits)
+    assert.equal(2, #books().transactions)
+  end)
+end)
