@@ -7,7 +7,7 @@ describe("pacing", function()
     world.answer = function(request)
       return { price = request.class ~= "free" and "1000" or nil, after = 0, body = { choices = {} } }
     end
-    return world, assert(spraay.open { rate = rate, per_day = "100" })
+    return world, assert(spraay.open { rate = rate, per_day = "100", futures = "ledger" })
   end
 
   it("fits fifteen paid calls into a minute of the gateway's limiter, and makes the sixteenth wait",

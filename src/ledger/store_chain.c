@@ -228,6 +228,33 @@ static spraay_err is_by_hand(spraay_store *s, const char *purchase)
     return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
 }
 
+/* One of several under a nonce was mined: the others never will be. In one savepoint with it, for whoever found
+ * only them open would take the nonce for lost. */
+static spraay_err outdo(spraay_store *s, const spraay_chain_tx *mined)
+{
+    static const char sql[] = "SELECT " COLUMNS " FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND "
+                              "c.nonce = ?3 AND c.fate = 'open' AND c.hash <> ?4 AND c.purchase = ?5 LIMIT 1";
+    spraay_err err = SPRAAY_OK;
+
+    while (err == SPRAAY_OK) {
+        sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_OUTDONE, sql);
+        spraay_chain_tx t;
+        if (q == NULL) return SPRAAY_IO;
+        (void)sqlite3_bind_text(q, 1, mined->network, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(q, 2, mined->payer, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(q, 3, mined->nonce);
+        (void)sqlite3_bind_blob(q, 4, mined->hash32, sizeof mined->hash32, SQLITE_STATIC);
+        (void)sqlite3_bind_text(q, 5, mined->purchase, -1, SQLITE_STATIC);
+        err = spraay_store_next(s, q);
+        if (err == SPRAAY_OK) err = read_row(&t, s, q);
+        (void)sqlite3_reset(q);
+        if (err != SPRAAY_OK) break;
+        t.fate = SPRAAY_TX_GONE;
+        err = write_row(s, &t);
+    }
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
 static spraay_err settle(spraay_store *s, const spraay_chain_ask *a)
 {
     sqlite3_stmt *q = spraay_store_statement(
@@ -249,7 +276,9 @@ static spraay_err settle(spraay_store *s, const spraay_chain_ask *a)
     t.fate = a->fate;
     t.block = a->block;
     memcpy(t.block_hash, a->block_hash, sizeof t.block_hash);
-    return write_row(s, &t);
+    err = write_row(s, &t);
+    if (err != SPRAAY_OK || (t.fate != SPRAAY_TX_DONE && t.fate != SPRAAY_TX_REVERTED)) return err;
+    return outdo(s, &t);
 }
 
 spraay_err store_chain(spraay_store *s, spraay_job *j)

@@ -318,7 +318,7 @@ end
 local function settle(self, row, fate, block, block_hash)
   local ok, why = operate(self, "settle", row.hash, fate, block or 0, block_hash or "")
   if not ok then return ledger_failed(self, why, "note what became of a transaction") end
-  row.fate, row.block = fate, block or 0
+  row.fate, row.block, row.block_hash = fate, block or 0, block_hash or ""
   return true
 end
 
@@ -343,11 +343,11 @@ local function look(self, row)
       if not fate then
         self.doubt = block
       elseif confirmed(self, attempt, block, receipt) then
-        for _, other in ipairs(attempts_of(self, row)) do
-          local mine = other == attempt
-          local hash = mine and json.get(receipt, "blockHash") or ""
-          local ok, message, err = settle(self, other, mine and fate or "gone", mine and block or 0, hash)
-          if not ok then return nil, message, err end
+        local others = attempts_of(self, row)
+        local ok, message, err = settle(self, attempt, fate, block, json.get(receipt, "blockHash"))
+        if not ok then return nil, message, err end
+        for _, other in ipairs(others) do   -- on record, too
+          if other ~= attempt then other.fate = "gone" end
         end
         self:count_gas(attempt, receipt)
         self.receipt = receipt
@@ -525,7 +525,8 @@ local function over_gas(self, most, earlier)
   return fail(self, { kind = "policy", code = "over_gas",
     message = ("gas may cost %s, %smore than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
       earlier and "with what was signed for this one before " or "", wei.shown(self.gas.cap, self.gas.price)),
-    hint = not earlier and #most <= 18 and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+    hint = not earlier and #most <= 18
+      and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
       or earlier and "Allow more with gas = { max_eth = … }"
       or "Wait for lower fees, or name another RPC with rpc =" })
 end
@@ -639,8 +640,13 @@ local function undone(self, row)
     self:count_gas(row, receipt)
     return false
   end
-  local ok, message, err = settle(self, row, "open")
-  if not ok then return nil, message, err end
+  for _, other in ipairs(self.rows) do   -- each of those under its nonce may be mined now
+    if other == row or (other.purchase == row.purchase and other.nonce == row.nonce and other.fate == "gone"
+      and other.block_hash ~= "hand") then
+      local ok, message, err = settle(self, other, "open")
+      if not ok then return nil, message, err end
+    end
+  end
   return true
 end
 

@@ -144,18 +144,22 @@ end)
 
 describe("a process that ends", function()
   it("between two notes about one nonce leaves a deposit that is found done", function()
-    allow "5"
-    mining "manual"
-    reopen { gas = { bump_after = 0.2 } }
-    assert.is_nil((deposit("5", 2)))
-    assert.is_true(#books().transactions >= 2)
-    post("mine", {})
-    broken_off("settle", 2, function() return deposit() end)
-    reopen()
-    local one, message = deposit("5", 10)
-    assert(one, message)
-    assert.equal(1, mine().deposits)
-    assert.same({}, client:purchases { state = "open" })
+    for _, at in ipairs { "settle", "deliver" } do   -- before all is noted, and after
+      box:reset()
+      ledgers = ledgers + 1
+      allow "5"
+      mining "manual"
+      reopen { gas = { bump_after = 0.2 } }
+      assert.is_nil((deposit("5", 2)))
+      assert.is_true(#books().transactions >= 4)
+      post("mine", {})
+      broken_off(at, 1, function() return deposit() end)
+      reopen()
+      local one, message = deposit("5", 10)
+      assert(one, ("at %s: %s"):format(at, tostring(message)))
+      assert.equal(1, mine().deposits)
+      assert.same({}, client:purchases { state = "open" })
+    end
   end)
 
   it("while another waits for its turn gives the turn back", function()
@@ -478,7 +482,7 @@ describe("gas", function()
     reopen()
     local one = assert(deposit())
     local wei = 0
-    for _, tx in ipairs(books().transactions) do wei = wei + math.tointeger(tonumber(tx.fee)) end
+    for _, tx in ipairs(books().transactions) do wei = wei + tonumber(tx.fee) end
     assert.equal(("%d"):format(wei), (require "spraay.core".amount_to_atomic(one.payment.gas, 18)))
   end)
 
@@ -593,5 +597,93 @@ describe("a task that is stopped", function()
     assert(deposit())
     assert.equal(1, mine().deposits)
     assert.equal(2, #books().transactions)
+  end)
+end)
+
+describe("a disk that takes no more", function()
+  local function sql(text)
+    local pipe = assert(io.popen(("sqlite3 %s \"%s\" 2>&1"):format(ledger_path(), text)))
+    assert.equal("", pipe:read "*a")
+    pipe:close()
+  end
+  local function full(name, condition)
+    sql(("CREATE TRIGGER full BEFORE INSERT ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'full'); END"):format(name,
+      condition))
+  end
+
+  for _, at in ipairs { { "chain_tx", "NEW.step = 'approve' AND NEW.fate = 'open'", "no", 0 },
+      { "chain_tx", "NEW.step = 'approve' AND NEW.fate = 'done'", "no", 0 },
+      { "chain_tx", "NEW.step = 'deposit' AND NEW.fate = 'open'", "no", 0 },
+      { "chain_tx", "NEW.step = 'deposit' AND NEW.fate = 'done'", "maybe", 1 }, { "answer", "1", "done", 1 } } do
+    it(("at %s, %s, is no reason for a second deposit"):format(at[1], at[2]), function()
+      assert.same({}, assert(client:purchases {}))
+      local probe = open()
+      assert.is_nil((probe.futures:deposit("2000", { timeout = 1 })))   -- over the cap: the tables are made
+      probe:close()
+      full(at[1], at[2])
+      local value, message, err = deposit()
+      if at[3] == "done" then
+        assert(value, message)
+      else
+        assert.is_nil(value)
+        assert.equal(at[3], err.paid, message)
+        assert.equal("ledger", err.kind, message)
+      end
+      assert.equal(at[4], mine() and mine().deposits or 0)
+      sql "DROP TRIGGER full"
+      reopen()
+      assert(deposit())
+      assert.equal(1, mine().deposits)
+      assert.equal(2, #books().transactions)
+    end)
+  end
+end)
+
+describe("a transaction of the wallet's own software", function()
+  local hand = require "spec.sandbox.sender"
+
+  it("that takes the nonce of the approval costs another approval", function()
+    mining "manual"
+    assert.is_nil((deposit("5", 1)))
+    local alice = hand.new(box)
+    assert(alice:send { to = hand.USDC, data = hand.approve(hand.ESCROW, 0), nonce = 0, fee_cap = 90000000,
+      tip_cap = 9000000 })
+    assert.equal("replaced", books().transactions[1].status)
+    mining "instant"
+    post("mine", {})
+    local one, message = deposit("5", 20)
+    assert(one, message)
+    assert.equal(1, mine().deposits)
+    nonces_are_whole()
+  end)
+
+  it("that takes the nonce of the deposit is the end of it only when its owner says so", function()
+    allow "5"
+    mining "manual"
+    assert.is_nil((deposit("5", 1)))
+    local alice = hand.new(box)
+    assert(alice:send { to = hand.ESCROW, data = hand.deposit(5000000), nonce = 0, fee_cap = 90000000,
+      tip_cap = 9000000 })
+    mining "instant"
+    post("mine", {})
+    local value, message, err = deposit("5", 20)
+    assert.is_nil(value)
+    assert.equal("replaced", err.code, message)
+    assert.equal("maybe", err.paid)
+    assert.equal(5000000, account().balance)
+    assert.equal(err.purchase, client:purchases { state = "open" }[1].id)
+  end)
+end)
+
+describe("without a ledger file", function()
+  it("a result inside an error is handed over once, too", function()
+    assert(deposit())
+    hurry()
+    local other = open { ledger = false }
+    local one = other.futures:account(box.address)
+    box:fault("drawdown_fails", { times = 1 })
+    assert(one:chat "hello")
+    assert.equal("settled", assert(one:chat "hello").payment.status)
+    other:close()
   end)
 end)
