@@ -31,6 +31,7 @@ local mt = { __name = "spraay.sender", __index = Run }
 local AGAIN = 6          -- seconds after which bytes that no block has are broadcast again
 local PAUSE_FIRST, PAUSE_LAST = 0.1, 2
 local GONE_LOOKS = 4     -- how often a nonce that is used, or beyond a hole, is looked at before it is believed
+local GONE_SECONDS = 12  -- and how long, before another deposit may be made in its place by its owner's word
 
 -- ---- failing -------------------------------------------------------------------------------------
 
@@ -457,7 +458,7 @@ end
 -- "done", "reverted" or "gone"; or nil, message, err.
 local function await(self, row)
   local pause, sent_at, raised_at, gone = PAUSE_FIRST, nil, engine.now(), 0
-  local filled_at
+  local filled_at, gone_at = nil, engine.now()
   self.doubt, self.said, self.capped, self.missing = nil, nil, nil, nil
   while true do
     if not sent_at or engine.now() - sent_at >= AGAIN then
@@ -485,7 +486,11 @@ local function await(self, row)
       self.missing = nil
     end
     gone = count and (count > row.nonce or beyond_hole(self, row, count)) and gone + 1 or 0
-    if gone >= GONE_LOOKS then return give_up_nonce(self, row) end
+    if gone == 0 then gone_at = engine.now() end
+    local by_hand = row.step ~= "approve" and row.purchase == self.id and self.record.hand == "void"
+    if gone >= GONE_LOOKS and (not by_hand or engine.now() - gone_at >= GONE_SECONDS) then
+      return give_up_nonce(self, row)
+    end
     if self.node:is_over() then return timed_out(self, row) end
     if gone == 0 and row.purchase == self.id and engine.now() - raised_at >= self.gas.bump_after then
       local higher, message, err2 = raise(self, row)

@@ -219,12 +219,24 @@ describe("a ledger", function()
     assert.equal(err.purchase, one.payment.purchase)
     assert.equal(1, mine().deposits)
 
+    -- A node whose receipts are a moment behind its nonces is no reason for another.
+    allow "5"
+    mining "manual"
+    _, _, err = deposit("5", 1)
+    close(err.purchase)
+    mining "instant"
+    post("mine", {})
+    box:fault("rpc_answer", { times = 8, method = "eth_getTransactionReceipt", result = require "cjson".null })
+    assert.equal(err.purchase, assert(deposit()).payment.purchase)
+    assert.equal(2, mine().deposits)
+    box:clear()
+
     allow "5"
     mining "manual"
     _, _, err = deposit("5", 1)
     post("drop", {})
     mining "instant"
-    post("account", { address = box.address, nonce = 2 })   -- the wallet used it elsewhere
+    post("account", { address = box.address, nonce = 3 })   -- the wallet used it elsewhere
     hurry()
     local value, message, gone = deposit("5", 60)
     assert.is_nil(value)
@@ -232,7 +244,7 @@ describe("a ledger", function()
     close(err.purchase)
     one, message = deposit("5", 60)
     assert(one, message)
-    assert.equal(2, mine().deposits)
+    assert.equal(3, mine().deposits)
     -- And what was signed after that is watched like any other.
     allow "5"
     mining "manual"
@@ -685,5 +697,21 @@ describe("without a ledger file", function()
     assert(one:chat "hello")
     assert.equal("settled", assert(one:chat "hello").payment.status)
     other:close()
+  end)
+end)
+
+describe("a deposit made again", function()
+  it("while the first is open is another, after the first, and each is one", function()
+    mining "manual"
+    assert.is_nil((deposit("5", 1)))
+    local value, _, err = client.futures:deposit({ amount = "5" }, { timeout = 1, again = true })
+    assert.is_nil(value)
+    assert.equal("earlier_open", err.code)
+    mining "instant"
+    post("mine", {})
+    assert(deposit())
+    assert.is_true(mine().deposits <= 2)
+    nonces_are_whole()
+    assert.equal(mine().deposits * 5000000, account().balance)
   end)
 end)
