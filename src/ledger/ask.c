@@ -66,6 +66,7 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
     if (q->book) {
         r->p->booked = true;
+        memcpy(r->taken_by, s->me.id, sizeof r->taken_by);
         return spraay_row_write(s, r);
     }
     err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);

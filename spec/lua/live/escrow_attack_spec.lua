@@ -715,3 +715,18 @@ describe("a deposit made again", function()
     assert.equal(mine().deposits * 5000000, account().balance)
   end)
 end)
+
+describe("in a run", function()
+  it("a result inside an error was handed out, and the next of its name is another", function()
+    assert(deposit())
+    hurry()
+    local run = open { run = "night" }
+    local one = run.futures:account(box.address)
+    box:fault("drawdown_fails", { times = 1 })
+    assert(one:chat "hello")
+    local second, message = one:chat "hello"
+    assert(second, message)
+    assert.equal(2, box:ledger().handled["POST /api/v1/compute-futures/execute"])
+    run:close()
+  end)
+end)
