@@ -86,8 +86,9 @@ static int l_sign(lua_State *L)
 
 static int l_settle(lua_State *L)
 {
-    static const char *const fates[] = { "done", "reverted", "gone", NULL };
-    static const spraay_tx_fate values[] = { SPRAAY_TX_DONE, SPRAAY_TX_REVERTED, SPRAAY_TX_GONE };
+    static const char *const fates[] = { "open", "done", "reverted", "gone", NULL };
+    static const spraay_tx_fate values[] = { SPRAAY_TX_OPEN, SPRAAY_TX_DONE, SPRAAY_TX_REVERTED,
+                                             SPRAAY_TX_GONE };
     spraay_evm_sender *s = check(L);
     const uint8_t *hash = bind_check_bytes(L, 2, 32);
     int fate = luaL_checkoption(L, 3, NULL, fates);
@@ -134,11 +135,14 @@ static void push_tx(lua_State *L, const spraay_chain_tx *t)
     set_text(L, "max_tip", t->max_tip);
     set_text(L, "fate", spraay_tx_fate_name(t->fate));
     set_text(L, "block_hash", t->block_hash);
+    set_text(L, "origin", t->origin);
     set_int(L, "nonce", t->nonce);
     set_int(L, "gas", t->gas);
     set_int(L, "attempt", t->attempt);
     set_int(L, "block", t->block);
     set_int(L, "created", t->created);
+    lua_pushboolean(L, t->dropped);
+    lua_setfield(L, -2, "dropped");
     lua_pushlstring(L, (const char *)t->hash32, sizeof t->hash32);
     lua_setfield(L, -2, "hash");
     lua_pushlstring(L, (const char *)t->raw, t->n_raw);
@@ -216,6 +220,7 @@ static int l_record(lua_State *L)
     set_text(L, "network", p->network);
     set_text(L, "hand", p->hand);
     set_text(L, "transaction", p->stored.transaction);
+    if (p->header_value != NULL) set_text(L, "last", p->header_value);
     if (p->stored.body.n > 0) {
         lua_pushlstring(L, p->stored.body.d, p->stored.body.n);
         lua_setfield(L, -2, "body");
@@ -237,17 +242,6 @@ static int l_close(lua_State *L)
     spraay_evm_sender_free(b->s);
     b->s = NULL;
     return 0;
-}
-
-/* Seconds that may lie behind, too. */
-static int64_t offset(lua_State *L, const char *key)
-{
-    int64_t v = 0;
-
-    if (bind_field(L, 2, key) != LUA_TNIL && !spr_isinteger(L, -1, &v))
-        luaL_error(L, "%s: expected an integer", key);
-    lua_pop(L, 1);
-    return v;
 }
 
 /* client:evm{ … } */
@@ -284,8 +278,6 @@ int bind_client_evm(lua_State *L)
     spec.step = bind_text(L, 2, "step");
     spec.again = bind_flag(L, 2, "again");
     spec.gas_cap_wei = digits(L, 2, "gas_cap");
-    spec.wall_offset_s = offset(L, "clock_offset");
-    spec.boot_offset_s = offset(L, "boot_offset");
     luaL_argcheck(L, spec.network != NULL && spec.amount != NULL, 2, "network and amount are needed");
     err = spraay_evm_sender_new(&b->s, c, &spec);
     if (err != SPRAAY_OK) return bind_fail(L, err);

@@ -7,7 +7,7 @@
  *   op = client:totals()           -> the same, for the budget of one client (bind/client.c)
  *   op:done()                      -> boolean
  *   op:result()                    -> value | nil, sentence, NAME
- * Kinds and values: "list" (purchases), "close" { id=, settled= }, "trust" { payer by wallet=, origin=,
+ * Kinds and values: "list" (purchases), "close" { id=, settled=, book= }, "trust" { payer by wallet=, origin=,
  * network=, pay_to= }, "accept_price" { wallet=, origin=, route=, atomic= }, "pins", "prices", "verify", "repair" { wallet= }. */
 #include "bind/ledger.h"
 
@@ -319,6 +319,7 @@ static int ledger_ask(lua_State *L)
     q->limit = (unsigned)bind_number(L, 3, "limit", 0, UINT32_MAX);
     q->open = bind_flag(L, 3, "open");
     q->settled = bind_flag(L, 3, "settled");
+    q->book = bind_flag(L, 3, "book");
     if (wallet != NULL) {
         spraay_err err =
             spraay_ledger_know(box->ledger, spraay_wallet_address(wallet), spraay_wallet_auth_key(wallet));

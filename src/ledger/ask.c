@@ -64,11 +64,15 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
     if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
+    if (q->book) {
+        r->p->booked = true;
+        memcpy(r->taken_by, s->me.id, sizeof r->taken_by);
+        return spraay_row_write(s, r);
+    }
     err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err != SPRAAY_OK) return err;
     (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");
     err = spraay_row_write(s, r);
-    if (err == SPRAAY_OK && spraay_purchase_is_on_chain(r->p)) err = store_chain_drop(s, r->p);
     return err == SPRAAY_OK ? write_journal(s, now.wall_s, r->p->hand, r->p->id) : err;
 }
 

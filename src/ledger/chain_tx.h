@@ -11,7 +11,8 @@
  *   - nothing is signed while another transaction of that payer and chain is open, so nonces have
  *     no holes;
  *   - an open step is signed again under its own nonce only, to raise its fee; what moves money is
- *     never signed again under another, unless it reverted. */
+ *     never signed again under another, unless it reverted, or its nonce is gone and its owner has said
+ *     by hand that no block will have it. */
 #ifndef SPRAAY_LEDGER_CHAIN_TX_H
 #define SPRAAY_LEDGER_CHAIN_TX_H
 
@@ -23,12 +24,14 @@
 /* What a fee may be raised for again and again: nothing moves by it. */
 #define SPRAAY_CHAIN_APPROVE "approve"
 
+/* In place of a block's hash: by whose word it is gone. */
+#define SPRAAY_CHAIN_BY_HAND "hand"
+
 typedef enum spraay_tx_fate {
     SPRAAY_TX_OPEN,     /* it may be mined */
     SPRAAY_TX_DONE,     /* mined, and it did what it says */
     SPRAAY_TX_REVERTED, /* mined, and it did nothing */
     SPRAAY_TX_GONE,     /* its nonce was used by another: never mined */
-    SPRAAY_TX_DROPPED,  /* its owner closed the purchase by hand: it stands in nobody's way */
     SPRAAY_TX_FATES
 } spraay_tx_fate;
 
@@ -49,6 +52,8 @@ typedef struct spraay_chain_tx {
     spraay_tx_fate fate;
     int64_t block; /* where it was mined */
     char block_hash[SPRAAY_CHAIN_HASH];
+    char origin[160]; /* (L) the gateway that its purchase was made at; "" when that is not known */
+    bool dropped;     /* (L) its owner closed the purchase by hand: it stands in nobody's way */
 } spraay_chain_tx;
 
 typedef enum spraay_chain_ask_kind {

@@ -392,6 +392,10 @@ static spraay_err close_by_hand(memory *m, const spraay_query *q, spraay_moment 
 
     if (p == NULL) return SPRAAY_MISSING;
     if (p->claimed || !spraay_state_is_open(p->state)) return SPRAAY_STATE;
+    if (q->book) {
+        p->booked = true;
+        return SPRAAY_OK;
+    }
     spraay_rules_orphan(p);
     err = spraay_rules_event(p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err == SPRAAY_OK) (void)snprintf(p->hand, sizeof p->hand, "%s", q->settled ? "settle" : "void");

@@ -32,8 +32,9 @@ typedef struct spraay_query {
     bool open;
     unsigned limit;
 
-    bool settled;                                  /* CLOSE */
-    const char *payer;                             /* TRUST, ACCEPT_PRICE: whose word it is */
+    bool settled;      /* CLOSE */
+    bool book;         /* CLOSE: it stays open, but what it was for was had: equal calls buy anew */
+    const char *payer; /* TRUST, ACCEPT_PRICE: whose word it is */
     const char *network, *pay_to, *route, *atomic; /* TRUST; ACCEPT_PRICE */
 
     /* out */

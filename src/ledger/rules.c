@@ -52,6 +52,7 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
         p->voided = true;
         p->sends = 0;
         break;
+    case SPRAAY_STATE_SIGNED: p->hand[0] = '\0'; break; /* it lives again, whatever was said of it */
     case SPRAAY_STATE_RESERVED: /* what was signed never left: as if it had not been */
         if (!p->voided) p->valid_before = p->dies_mono_ms = 0;
         break;

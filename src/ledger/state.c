@@ -35,6 +35,7 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
     [E(DELIVER)] = { [S(SIGNED)] = S(DELIVERED),
                      [S(SENT)] = S(DELIVERED),
                      [S(UNKNOWN)] = S(DELIVERED),
+                     [S(VOID)] = S(DELIVERED), /* of the wallet's own: it is in a block after all */
                      [S(PAID_LOST)] = S(DELIVERED) },
     /* RESERVED: let go of after an earlier proof; what was proven still holds. */
     [E(PROVE_UNUSED)] = { [S(RESERVED)] = S(VOID),

@@ -8,6 +8,7 @@
  *                                                   |     |  '--- SENT (presented again)
  *                                                   '-----+--> PAID_LOST --> DELIVERED (a late answer)
  *                                                                   '--> VOID by REPAY (another nonce)
+ *   A transaction of the wallet's own that was called VOID by hand may be in a block after all: DELIVERED.
  *   DELIVERED and TAKEN become PAID_LOST when the stored result is found missing.
  *
  * Events choose the next state; whoever causes an event never names a state.

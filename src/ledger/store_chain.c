@@ -19,7 +19,7 @@
 
 const char *spraay_tx_fate_name(spraay_tx_fate f)
 {
-    static const char *const names[SPRAAY_TX_FATES] = { "open", "done", "reverted", "gone", "dropped" };
+    static const char *const names[SPRAAY_TX_FATES] = { "open", "done", "reverted", "gone" };
     return names[f];
 }
 
@@ -191,10 +191,10 @@ spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p)
 static spraay_err list(spraay_store *s, spraay_chain_ask *a)
 {
     static const char sql[] =
-        "SELECT " COLUMNS " FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR "
-        "c.purchase = ?3 OR c.nonce = (SELECT "
-        "max(nonce) FROM chain_tx d WHERE d.network = ?1 AND d.payer = ?2 AND d.fate IN ('done', "
-        "'reverted'))) "
+        "SELECT " COLUMNS ", p.hand, p.origin FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
+        "WHERE c.network = ?1 AND c.payer = ?2 AND (c.fate = 'open' OR c.purchase = ?3 OR c.nonce = (SELECT "
+        "max(d.nonce) FROM chain_tx d LEFT JOIN purchase e ON e.id = d.purchase WHERE d.network = ?1 AND "
+        "d.payer = ?2 AND d.fate IN ('done', 'reverted') AND e.origin IS p.origin)) "
         "ORDER BY c.nonce, c.attempt";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_LIST, sql);
     spraay_err err;
@@ -206,12 +206,52 @@ static spraay_err list(spraay_store *s, spraay_chain_ask *a)
     (void)sqlite3_bind_text(q, 2, a->payer, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(q, 3, a->purchase, -1, SQLITE_STATIC);
     while ((err = spraay_store_next(s, q)) == SPRAAY_OK) {
+        const char *hand = (const char *)sqlite3_column_text(q, 17);
         if (a->n_rows == ROWS_MAX) err = SPRAAY_LIMIT;
         if (err == SPRAAY_OK) err = read_row(&a->rows[a->n_rows], s, q);
         if (err != SPRAAY_OK) break;
-        a->n_rows++;
+        read_text(a->rows[a->n_rows].origin, sizeof a->rows->origin, q, 18);
+        a->rows[a->n_rows++].dropped = hand != NULL && hand[0] != '\0';
     }
     (void)sqlite3_reset(q);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+/* Has the owner closed the purchase by hand, as one that never moved money? */
+static spraay_err is_by_hand(spraay_store *s, const char *purchase)
+{
+    spraay_row r;
+    spraay_err err = spraay_row_find(&r, s, purchase);
+
+    if (err == SPRAAY_OK && (!r.genuine || strcmp(r.p->hand, "void") != 0)) err = SPRAAY_STATE;
+    spraay_row_wipe(&r);
+    return err == SPRAAY_MISSING ? SPRAAY_STATE : err;
+}
+
+/* One of several under a nonce was mined: the others never will be. In one savepoint with it, for whoever found
+ * only them open would take the nonce for lost. */
+static spraay_err outdo(spraay_store *s, const spraay_chain_tx *mined)
+{
+    static const char sql[] = "SELECT " COLUMNS " FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND "
+                              "c.nonce = ?3 AND c.fate = 'open' AND c.hash <> ?4 AND c.purchase = ?5 LIMIT 1";
+    spraay_err err = SPRAAY_OK;
+
+    while (err == SPRAAY_OK) {
+        sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_OUTDONE, sql);
+        spraay_chain_tx t;
+        if (q == NULL) return SPRAAY_IO;
+        (void)sqlite3_bind_text(q, 1, mined->network, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(q, 2, mined->payer, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(q, 3, mined->nonce);
+        (void)sqlite3_bind_blob(q, 4, mined->hash32, sizeof mined->hash32, SQLITE_STATIC);
+        (void)sqlite3_bind_text(q, 5, mined->purchase, -1, SQLITE_STATIC);
+        err = spraay_store_next(s, q);
+        if (err == SPRAAY_OK) err = read_row(&t, s, q);
+        (void)sqlite3_reset(q);
+        if (err != SPRAAY_OK) break;
+        t.fate = SPRAAY_TX_GONE;
+        err = write_row(s, &t);
+    }
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
@@ -230,11 +270,15 @@ static spraay_err settle(spraay_store *s, const spraay_chain_ask *a)
     err = spraay_store_next(s, q);
     if (err == SPRAAY_OK) err = read_row(&t, s, q);
     (void)sqlite3_reset(q);
+    if (err == SPRAAY_OK && strcmp(a->block_hash, SPRAAY_CHAIN_BY_HAND) == 0)
+        err = a->fate == SPRAAY_TX_GONE ? is_by_hand(s, t.purchase) : SPRAAY_STATE;
     if (err != SPRAAY_OK) return err;
     t.fate = a->fate;
     t.block = a->block;
     memcpy(t.block_hash, a->block_hash, sizeof t.block_hash);
-    return write_row(s, &t);
+    err = write_row(s, &t);
+    if (err != SPRAAY_OK || (t.fate != SPRAAY_TX_DONE && t.fate != SPRAAY_TX_REVERTED)) return err;
+    return outdo(s, &t);
 }
 
 spraay_err store_chain(spraay_store *s, spraay_job *j)
@@ -253,12 +297,14 @@ spraay_err store_chain(spraay_store *s, spraay_job *j)
 static spraay_err forbidden(spraay_store *s, const spraay_chain_tx *t)
 {
     static const char sql[] =
-        "SELECT 1 FROM chain_tx c WHERE c.network = ?1 AND c.payer = ?2 AND "
-        /* another is open */
-        "((c.fate = 'open' AND NOT (c.purchase = ?3 AND c.step = ?4 AND c.nonce = ?5)) "
+        "SELECT 1 FROM chain_tx c LEFT JOIN purchase p ON p.id = c.purchase "
+        "WHERE c.network = ?1 AND c.payer = ?2 AND "
+        /* another is open that nobody has closed by hand */
+        "((c.fate = 'open' AND NOT (c.purchase = ?3 AND c.step = ?4 AND c.nonce = ?5) "
+        "  AND coalesce(p.hand, '') = '') "
         /* or the same was done, or its nonce is gone and nobody knows by whom */
-        "OR (c.purchase = ?3 AND c.step = ?4 AND c.fate IN ('done', 'gone') AND ?4 <> '" SPRAAY_CHAIN_APPROVE
-        "')) LIMIT 1";
+        "OR (c.purchase = ?3 AND c.step = ?4 AND (c.fate = 'done' OR c.fate = 'gone' AND c.block_hash <> "
+        "'" SPRAAY_CHAIN_BY_HAND "') AND ?4 <> '" SPRAAY_CHAIN_APPROVE "')) LIMIT 1";
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_CHAIN_FORBIDDEN, sql);
     spraay_err err;
 
@@ -309,35 +355,6 @@ spraay_err store_chain_add(spraay_store *s, const spraay_purchase *p, const spra
 }
 
 /* ---- looking after them ---- */
-
-/* The next open one of a purchase. SPRAAY_MISSING: there is none. */
-static spraay_err next_open(spraay_store *s, const char *purchase, spraay_chain_tx *t)
-{
-    sqlite3_stmt *q = spraay_store_statement(
-        s, SPRAAY_SLOT_CHAIN_OPEN,
-        "SELECT " COLUMNS " FROM chain_tx c WHERE c.purchase = ?1 AND c.fate = 'open' LIMIT 1");
-    spraay_err err;
-
-    if (q == NULL) return SPRAAY_IO;
-    (void)sqlite3_bind_text(q, 1, purchase, -1, SQLITE_STATIC);
-    err = spraay_store_next(s, q);
-    if (err == SPRAAY_OK) err = read_row(t, s, q);
-    (void)sqlite3_reset(q);
-    return err;
-}
-
-spraay_err store_chain_drop(spraay_store *s, const spraay_purchase *p)
-{
-    spraay_chain_tx t;
-    spraay_err err;
-
-    while ((err = next_open(s, p->id, &t)) == SPRAAY_OK) {
-        t.fate = SPRAAY_TX_DROPPED;
-        err = write_row(s, &t);
-        if (err != SPRAAY_OK) break;
-    }
-    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
-}
 
 spraay_err store_chain_check(spraay_store *s, spraay_store *to, spraay_query *q)
 {

@@ -142,7 +142,9 @@ static spraay_err enter_run(spraay_store *s, spraay_job *j, const char *name)
 /* In flight here, or handed out by this process: the next equal one of the run is meant. */
 static bool is_passed(const spraay_store *s, const spraay_row *r)
 {
-    return r->p->claimed || (r->p->state == SPRAAY_STATE_TAKEN && strcmp(r->taken_by, s->me.id) == 0);
+    bool handed_out =
+        r->p->state == SPRAAY_STATE_TAKEN || (r->p->booked && spraay_state_is_open(r->p->state));
+    return r->p->claimed || (handed_out && strcmp(r->taken_by, s->me.id) == 0);
 }
 
 static spraay_err claim_named(spraay_store *s, spraay_job *j)

@@ -27,8 +27,6 @@ SPRAAY_MUST_USE spraay_err store_chain(spraay_store *s, spraay_job *j);
 /* Record one that was signed for 'p'. */
 SPRAAY_MUST_USE spraay_err store_chain_add(spraay_store *s, const spraay_purchase *p,
                                            const spraay_chain_tx *tx);
-/* The owner of 'p' has closed it by hand: its open ones stand in nobody's way any more. */
-SPRAAY_MUST_USE spraay_err store_chain_drop(spraay_store *s, const spraay_purchase *p);
 /* The turn that 'p' may have here is over. */
 SPRAAY_MUST_USE spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p);
 /* As spraay_store_check_sums. */

@@ -13,6 +13,7 @@ local fees = {}
 local MAX_ETH = "0.0005"        -- of one deposit or refund, all its transactions together
 local BUMP_AFTER = 30           -- seconds without a block before the fee is raised
 local TIP = "1000000"           -- a thousandth of a gwei: where the node names no tip
+local DIGITS_MAX = 24           -- of wei: a million ether for one unit of gas
 local MARGIN = 125              -- percent of what was estimated
 local BUMP = 113                -- percent: nodes take a replacement from 110 on
 
@@ -52,8 +53,11 @@ function fees.market(node)
   local block, why = node:call("eth_getBlockByNumber", { "latest", false })
   if block == nil then return nil, why end
   local base = rpc.digits(json.get(block, "baseFeePerGas"))
-  if not base then return nil, { kind = "strange", message = "its newest block has no base fee" } end
+  if not base or #base > DIGITS_MAX then
+    return nil, { kind = "strange", message = "its newest block has no base fee that can be" }
+  end
   local tip = node:quantity("eth_maxPriorityFeePerGas", {}) or TIP
+  if #tip > DIGITS_MAX then return nil, { kind = "strange", message = "it names a tip that cannot be" } end
   if tip == "0" then tip = "1" end
   return { max_fee = wei.add(wei.times(base, 2), tip), max_tip = tip, expected = wei.add(base, tip) }
 end

@@ -14,6 +14,7 @@ local failure = require "spraay.failure"
 local fees = require "spraay.evm.fees"
 local json = require "spraay.json"
 local money = require "spraay.money"
+local origins = require "spraay.options.origin"
 local place = require "spraay.options.place"
 local purchases = require "spraay.purchases"
 local rpc = require "spraay.evm.rpc"
@@ -30,6 +31,7 @@ local mt = { __name = "spraay.sender", __index = Run }
 local AGAIN = 6          -- seconds after which bytes that no block has are broadcast again
 local PAUSE_FIRST, PAUSE_LAST = 0.1, 2
 local GONE_LOOKS = 4     -- how often a nonce that is used, or beyond a hole, is looked at before it is believed
+local GONE_SECONDS = 12  -- and how long, before another deposit may be made in its place by its owner's word
 
 -- ---- failing -------------------------------------------------------------------------------------
 
@@ -163,12 +165,32 @@ end
 
 -- ---- one sender at a time -----------------------------------------------------------------------------
 
+-- A purchase that was signed for has transactions on record. Where they are lost, nobody knows any more what may still
+-- be mined.
+local function nothing_lost(self)
+  if not OPEN[self.state] then return true end
+  for _, row in ipairs(self.rows) do
+    if row.purchase == self.id then return true end
+  end
+  local last = self.record.last
+  self.read = false
+  return fail(self, { kind = "ledger", code = "transactions_lost", transaction = last,
+    message = "the ledger has lost the transactions of this purchase"
+      .. (last and ("; the last one was " .. last) or ""),
+    hint = ("See what became of it on the chain, then say so: %s, or settle"):format(
+      failure.command(self.client, "void " .. self.id)) })
+end
+
 local function take_turn(self)
   while true do
     local rows, why = operate(self, "turn")
     if rows then
       self.rows, self.read = rows, true
-      return true
+      for _, row in ipairs(rows) do
+        local _, _, loopback = origins.parse(row.origin)
+        row.foreign = row.origin ~= "" and (loopback or false) ~= self.client.config.loopback
+      end
+      return nothing_lost(self)
     end
     if why.code == "UNSUPPORTED" then return errors.fail(place.missing()) end
     if why.code ~= "BUSY" then return ledger_failed(self, why, "give the turn to send") end
@@ -204,7 +226,7 @@ local function event_of(self, row, receipt)
   for _, log in ipairs(type(logs) == "table" and logs or {}) do
     local topics = json.get(log, "topics")
     local topic, data = type(topics) == "table" and rpc.bytes(topics[1]), rpc.bytes(json.get(log, "data"))
-    if topic and data and same_address(json.get(log, "address"), row.to)
+    if topic and #topic == 32 and data and same_address(json.get(log, "address"), row.to)
       and same_address(topic_address(topics[2]), self.payer) then
       local values = compat.pack(core.abi_event(topic, data))
       if values[1] == want.name then return values[want.amount], values end
@@ -213,24 +235,75 @@ local function event_of(self, row, receipt)
   return nil
 end
 
+-- What the payer has deposited into the row's contract, or taken out, by a block; or nil and the node's trouble.
+local MOVED = { deposit = 2, refund = 4 }
+local function moved_by(self, row, block)
+  local values = compat.pack(self.node:contract(row.to, "getAccount", { self.payer }, rpc.quantity(block)))
+  if values[1] == nil then return nil, values[2] end
+  return values[MOVED[row.step]]
+end
+
+-- Did what is said to have reverted move money all the same? A lie about that would be paid for twice. Returns a
+-- clause when it did, or when the node cannot be asked just now; a node that keeps no old states says nothing.
+local function belied(self, row, block)
+  if not MOVED[row.step] or block < 1 then return nil end
+  local after, why = moved_by(self, row, block)
+  local before = after
+  if after then before, why = moved_by(self, row, block - 1) end
+  if not before then return why.kind ~= "refused" and why.message or nil end
+  return after ~= before and "it shows a failure, and the contract's books show that it did what it says" or nil
+end
+
 -- What a receipt says of a row: "done" or "reverted", or nil when it cannot be a receipt of it.
 local function judge(self, row, receipt)
   local status, block = json.get(receipt, "status"), rpc.integer(json.get(receipt, "blockNumber"))
-  if not block or not same_address(json.get(receipt, "transactionHash"), rpc.hex(row.hash))
+  local block_hash = rpc.bytes(json.get(receipt, "blockHash"))
+  if not block or not block_hash or #block_hash ~= 32
+    or not same_address(json.get(receipt, "transactionHash"), rpc.hex(row.hash))
     or not same_address(json.get(receipt, "from"), self.payer) or not same_address(json.get(receipt, "to"), row.to) then
     return nil, "it shows a receipt of something else"
   end
-  if status == "0x0" then return "reverted", block end
+  local amount = event_of(self, row, receipt)
+  if status == "0x0" then
+    local why = amount and EVENTS[row.step] and "it shows a failure that left an event" or belied(self, row, block)
+    if why then return nil, why end
+    return "reverted", block
+  end
   if status ~= "0x1" then return nil, "it shows a receipt that does not say what came of it" end
-  if not event_of(self, row, receipt) then return nil, "it shows a receipt without the event that must be in it" end
+  if not amount then return nil, "it shows a receipt without the event that must be in it" end
+  local meant = self.spec.amount
+  if row.purchase == self.id and EVENTS[row.step] and meant ~= "0" and amount ~= meant then
+    return nil, "it shows a receipt of another amount"
+  end
   return "done", block
 end
 
+-- A quantity out of a receipt: gas, or wei; nothing where it cannot be.
+local function part_of(receipt, name)
+  local digits = rpc.digits(json.get(receipt, name))
+  return digits and #digits <= 24 and digits or "0"
+end
+
 local function cost_of(receipt)
-  local gas, price = rpc.digits(json.get(receipt, "gasUsed")), rpc.digits(json.get(receipt, "effectiveGasPrice"))
-  local cost = gas and price and wei.product(gas, price) or "0"
-  local data = rpc.digits(json.get(receipt, "l1Fee"))   -- what the layer below takes for the bytes
-  return data and wei.add(cost, data) or cost
+  local cost = wei.product(part_of(receipt, "gasUsed"), part_of(receipt, "effectiveGasPrice"))
+  return wei.add(cost, part_of(receipt, "l1Fee"))   -- what the layer below takes for the bytes
+end
+
+--- What a transaction of this purchase cost, counted once.
+function Run.count_gas(self, row, receipt)
+  if row.purchase ~= self.id or self.counted[row.hash] then return end
+  self.counted[row.hash] = true
+  self.spent = wei.add(self.spent, cost_of(receipt))
+end
+
+--- The gas of what was mined for it before, in an earlier call, as far as the node tells.
+function Run.count_earlier_gas(self)
+  for _, row in ipairs(self.rows) do
+    if row.purchase == self.id and (row.fate == "done" or row.fate == "reverted") and not self.counted[row.hash] then
+      local receipt = self.node:once("eth_getTransactionReceipt", { rpc.hex(row.hash) })
+      if type(receipt) == "table" then self:count_gas(row, receipt) end
+    end
+  end
 end
 
 -- All attempts under the nonce of a row that are open, the newest first.
@@ -248,7 +321,7 @@ end
 local function settle(self, row, fate, block, block_hash)
   local ok, why = operate(self, "settle", row.hash, fate, block or 0, block_hash or "")
   if not ok then return ledger_failed(self, why, "note what became of a transaction") end
-  row.fate, row.block = fate, block or 0
+  row.fate, row.block, row.block_hash = fate, block or 0, block_hash or ""
   return true
 end
 
@@ -277,13 +350,13 @@ local function look(self, row)
       elseif not confirmed(self, attempt, block, receipt) then
         shallow = true
       else
-        for _, other in ipairs(attempts_of(self, row)) do
-          local mine = other == attempt
-          local hash = mine and json.get(receipt, "blockHash") or ""
-          local ok, message, err = settle(self, other, mine and fate or "gone", mine and block or 0, hash)
-          if not ok then return nil, message, err end
+        local others = attempts_of(self, row)
+        local ok, message, err = settle(self, attempt, fate, block, json.get(receipt, "blockHash"))
+        if not ok then return nil, message, err end
+        for _, other in ipairs(others) do   -- on record, too
+          if other ~= attempt then other.fate = "gone" end
         end
-        if attempt.purchase == self.id then self.spent = wei.add(self.spent, cost_of(receipt)) end
+        self:count_gas(attempt, receipt)
         self.receipt = receipt
         return fate, attempt
       end
@@ -329,6 +402,9 @@ local function timed_out(self, row, found)
   local earlier = row.purchase ~= self.id
   local words = ("the transaction %s (%s, nonce %d) is in %s yet"):format(rpc.hex(row.hash), row.step, row.nonce,
     found and "no block that is deep enough" or "no block")
+  if self.missing then
+    words = words .. (": it waits for %d others of the wallet, and the RPC knows none of them"):format(self.missing)
+  end
   if self.capped then words = words .. ", and its fee cannot be raised within gas.max_eth" end
   if self.doubt then words = words .. "; of the RPC: " .. self.doubt end
   if self.said then words = words .. ("; the RPC says \"%s\""):format(self.said) end
@@ -364,11 +440,32 @@ local function give_up_nonce(self, row)
   return "gone"
 end
 
+-- What is to be mined before a row, and was undone with its block: those bytes, too, are broadcast again. Of nonces
+-- that are not ours it is counted how many the node has nothing of.
+local function fill_holes(self, row, count)
+  self.missing = nil
+  local ours = {}
+  for _, other in ipairs(self.rows) do
+    if other.nonce >= count and other.nonce < row.nonce and not other.foreign and (other.fate == "done"
+      or other.fate == "reverted") then
+      ours[other.nonce] = true
+      self.node:once("eth_sendRawTransaction", { rpc.hex(other.raw) })
+    end
+  end
+  local pending = rpc.integer((self.node:once("eth_getTransactionCount", { self.payer, "pending" }))) or row.nonce
+  local missing = 0
+  for nonce = math.max(pending, count), math.min(row.nonce, count + 1000) - 1 do
+    if not ours[nonce] then missing = missing + 1 end
+  end
+  if missing > 0 then self.missing = missing end
+end
+
 --- Have a signed transaction mined: broadcast until a block has it or one that took its nonce. Returns
 -- "done", "reverted" or "gone"; or nil, message, err.
 local function await(self, row)
   local pause, sent_at, raised_at, gone = PAUSE_FIRST, nil, engine.now(), 0
-  self.doubt, self.said, self.capped = nil, nil, nil
+  local filled_at, gone_at = nil, engine.now()
+  self.doubt, self.said, self.capped, self.missing = nil, nil, nil, nil
   while true do
     if not sent_at or engine.now() - sent_at >= AGAIN then
       local heard = broadcast(self, row)
@@ -388,8 +485,18 @@ local function await(self, row)
     local count, why = self.node:once("eth_getTransactionCount", { self.payer, "latest" })
     if count == nil and why.kind == "cancelled" then return unusable(self, why) end
     count = rpc.integer(count)
+    if count and count < row.nonce and (not filled_at or engine.now() - filled_at >= AGAIN) then
+      fill_holes(self, row, count)
+      filled_at = engine.now()
+    elseif count and count >= row.nonce then
+      self.missing = nil
+    end
     gone = count and not found and (count > row.nonce or beyond_hole(self, row, count)) and gone + 1 or 0
-    if gone >= GONE_LOOKS then return give_up_nonce(self, row) end
+    if gone == 0 then gone_at = engine.now() end
+    local by_hand = row.step ~= "approve" and row.purchase == self.id and self.record.hand == "void"
+    if gone >= GONE_LOOKS and (not by_hand or engine.now() - gone_at >= GONE_SECONDS) then
+      return give_up_nonce(self, row)
+    end
     if self.node:is_over() then return timed_out(self, row, found) end
     if gone == 0 and not found and row.purchase == self.id and engine.now() - raised_at >= self.gas.bump_after then
       local higher, message, err2 = raise(self, row)
@@ -413,17 +520,25 @@ local function sign(self, name, offer)
     return row
   end
   if why.code == "REFUSED" then return nil, "REFUSED" end
+  if why.code == "RANGE" then
+    return fail(self, { kind = "connection", code = "rpc", hint = "Name another RPC with rpc =",
+      message = ("what the RPC says of gas makes no sense: %s units of it, at %s wei"):format(
+        compat.integer_text(offer.gas), offer.max_fee) })
+  end
   if why.code == "KEY" or why.code == "SIGNATURE" then
     return fail(self, { kind = "wallet", code = "missing", message = "the wallet could not sign: " .. why.message })
   end
   return ledger_failed(self, why, "record the transaction, so it was not sent")
 end
 
-local function over_gas(self, most)
+-- `earlier`: by itself it would not be too much.
+local function over_gas(self, most, earlier)
   return fail(self, { kind = "policy", code = "over_gas",
-    message = ("gas may cost %s, more than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
-      wei.shown(self.gas.cap, self.gas.price)),
-    hint = #most <= 18 and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+    message = ("gas may cost %s, %smore than gas.max_eth allows (%s)"):format(wei.shown(most, self.gas.price),
+      earlier and "with what was signed for this one before " or "", wei.shown(self.gas.cap, self.gas.price)),
+    hint = not earlier and #most <= 18
+      and ("Allow it with gas = { max_eth = \"%s\" }, or wait for lower fees"):format(wei.ether(most))
+      or earlier and "Allow more with gas = { max_eth = … }"
       or "Wait for lower fees, or name another RPC with rpc =" })
 end
 
@@ -449,7 +564,10 @@ end
 local function next_nonce(self)
   local last
   for _, row in ipairs(self.rows) do
-    if (row.fate == "done" or row.fate == "reverted") and (not last or row.nonce > last.nonce) then last = row end
+    if not row.foreign and (row.fate == "done" or row.fate == "reverted")
+      and (not last or row.nonce > last.nonce) then
+      last = row
+    end
   end
   while true do
     local mined, why = self.node:number("eth_getTransactionCount", { self.payer, "latest" })
@@ -509,7 +627,7 @@ function Run.send(self, name, to, data, reserve_gas)
   local row
   row, message, err = sign(self, name, offer)
   if not row then
-    if message == "REFUSED" then return over_gas(self, most) end
+    if message == "REFUSED" then return over_gas(self, most, true) end
     return nil, message, err
   end
   return await(self, row)
@@ -524,11 +642,64 @@ function Run.row(self, name, fate)
   return nil
 end
 
---- Go on with a step that was signed earlier. Its fate; nil when it was not signed, or nil, message, err.
+-- Was what is on record as mined undone with its block? Then it is open again, and its bytes go out again.
+local function undone(self, row)
+  local receipt, why = self.node:call("eth_getTransactionReceipt", { rpc.hex(row.hash) })
+  if receipt == nil then return unusable(self, why) end
+  if type(receipt) == "table" and judge(self, row, receipt) == row.fate then
+    self.receipt = receipt
+    self:count_gas(row, receipt)
+    return false
+  end
+  for _, other in ipairs(self.rows) do   -- each of those under its nonce may be mined now
+    if other == row or (other.purchase == row.purchase and other.nonce == row.nonce and other.fate == "gone"
+      and other.block_hash ~= "hand") then
+      local ok, message, err = settle(self, other, "open")
+      if not ok then return nil, message, err end
+    end
+  end
+  return true
+end
+
+-- The nonce is used, as it seems, and its owner has said that no block will have this row.
+local function give_up_by_hand(self, row)
+  for _, attempt in ipairs(attempts_of(self, row)) do
+    local ok, message, err = settle(self, attempt, "gone", 0, "hand")
+    if not ok then return nil, message, err end
+  end
+  return true
+end
+
+--- Go on with a step that was signed earlier. Its fate; nil when it is still to be signed, or nil, message, err.
+-- What moves money and is on record as mined is looked for in its block.
 function Run.resume(self, name)
-  local row = self:row(name, "open")
+  local row, money_moves = self:row(name, "open"), name ~= "approve"
+  for _, fate in ipairs { "done", "reverted" } do
+    local mined = not row and money_moves and self:row(name, fate)
+    if mined then
+      local open, message, err = undone(self, mined)
+      if open == nil then return nil, message, err end
+      if not open and fate == "done" then return "done" end
+      if open then row = mined end
+    end
+  end
   if not row then return nil end
-  return await(self, row)
+  local fate, message, err = await(self, row)
+  if fate ~= "gone" or not money_moves or self.record.hand ~= "void" then return fate, message, err end
+  local ok
+  ok, message, err = give_up_by_hand(self, row)
+  if not ok then return nil, message, err end
+  return nil
+end
+
+-- It was signed for the chain of a sandbox, whose number is the real one's, or the other way round: its bytes would be
+-- good there, too.
+local function elsewhere(self, row)
+  return fail(self, { kind = "ledger", code = "earlier_open", transaction = rpc.hex(row.hash),
+    message = ("an open transaction of this wallet, %s of %s, was made at %s, on another chain"):format(
+      rpc.hex(row.hash), row.purchase, row.origin),
+    hint = ("Make that call again there; or close it by hand: %s"):format(
+      failure.command(self.client, "void " .. row.purchase)) })
 end
 
 -- What others of this wallet left open comes first: nonces have no holes.
@@ -536,8 +707,9 @@ local function settle_earlier(self)
   local seen = {}
   for i = 1, #self.rows do
     local row = self.rows[i]
-    if row.fate == "open" and row.purchase ~= self.id and not seen[row.nonce] then
+    if row.fate == "open" and row.purchase ~= self.id and not row.dropped and not seen[row.nonce] then
       seen[row.nonce] = true
+      if row.foreign then return elsewhere(self, row) end
       local fate, message, err = await(self, attempts_of(self, row)[1])
       if not fate then return nil, message, err end
       if fate == "gone" then
@@ -563,10 +735,15 @@ end
 --- For specs.
 sender.judge = judge
 
-Run.fail, Run.unusable, Run.event_of, Run.cost_of = fail, unusable, event_of, cost_of
+Run.fail, Run.unusable, Run.event_of = fail, unusable, event_of
 
 --- The nonce of an open step that moves money was used, and no block that is shown has it.
 function Run.replaced(self, row)
+  if self.doubt then   -- it shows something, and nobody should say on the strength of that what became of it
+    return fail(self, { kind = "gateway", code = "replaced", transaction = rpc.hex(row.hash),
+      message = ("the nonce %d of the transaction %s was used; of the RPC: %s"):format(row.nonce, rpc.hex(row.hash),
+        self.doubt), hint = "The same call looks again. Name another RPC with rpc =" })
+  end
   return fail(self, { kind = "gateway", code = "replaced", transaction = rpc.hex(row.hash),
     message = ("the nonce %d of the transaction %s was used, and the RPC shows no receipt of it"):format(row.nonce,
       rpc.hex(row.hash)),
@@ -667,7 +844,7 @@ function sender.perform(client, spec)
   node, message, err = rpc.of(client, spec.network, by, spec.where)
   if not node then return nil, message, err end
   local self = setmetatable({ client = client, spec = spec, node = node, gas = client.config.gas, rows = {},
-    spent = "0" }, mt)
+    spent = "0", counted = {} }, mt)
   local went, value
   went, value, message, err = task.pcall(drive, self)
   if went and value ~= nil then return value, self end

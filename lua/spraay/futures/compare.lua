@@ -76,7 +76,7 @@ local function ask(client, name, body, opts, where, judge)
     return dialect.surprise(client, where, told, answer.body, answer.payment)
   end
   local why = judge(answer.body)
-  if not why then return handle end   -- to be handed over with the deposit or refund
+  if not why then return handle, answer.payment end   -- to be handed over with the deposit or refund
   call.hand_over(handle)
   return altered(where, answer, why)
 end
@@ -94,6 +94,7 @@ function compare.deposit(client, place, atomic, opts, where)
     where, function(body)
       local why = strange(body, place)
       if why then return why end
+      if json.get(body, "transaction") ~= nil then return "it writes out another transaction beside the two" end
       local list = json.get(body, "transactions")
       if type(list) ~= "table" or #list ~= 2 then return "it does not write out two transactions" end
       for key in pairs(list) do

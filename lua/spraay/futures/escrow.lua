@@ -68,6 +68,15 @@ local function own_address(client)
   return wallet and wallet:address() or nil
 end
 
+-- Is there a key here that could sign a transaction? What is asked of the gateway before is paid for.
+local function can_sign(client, where)
+  local wallet = wallets.on(client.config.wallets, "evm")
+  if wallet and not wallet.sign then return true end
+  return errors.fail { kind = "wallet", code = "missing",
+    message = where .. ": it is a transaction that the wallet signs, and this client has no key for it",
+    hint = "Open it with wallet = spraay.wallet.env(); keys elsewhere sign payments only" }
+end
+
 -- ---- deposit ---------------------------------------------------------------------------------------
 
 local function latest_block(run)
@@ -99,8 +108,8 @@ local function settled_value(run, step)
     if type(receipt) ~= "table" then
       return run:unusable(why or { kind = "strange", message = "it shows no receipt any more" })
     end
-    run.spent = wei.add(run.spent, run.cost_of(receipt))
   end
+  run:count_earlier_gas()
   local amount, values = run:event_of(row, receipt)
   return { transaction = rpc.hex(row.hash), amount = amount or run.spec.amount, gas = run.spent,
     balance = values and values[3], depositor = run.payer, contract = run.contract, block = row.block }
@@ -147,7 +156,6 @@ local function deposit_steps(run)
   run.patience = PATIENCE
   local fate, message, err = run:resume "deposit"
   if fate == nil and err then return nil, message, err end
-  if fate == nil and run:row("deposit", "done") then fate = "done" end
   if fate == nil then
     local before
     before, message, err = run:resume "approve"
@@ -213,10 +221,13 @@ function escrow.deposit(client, given, atomic, opts, where)
       message = ("%s: %s USDC are more than max allows (%s)"):format(where, money.short(atomic), money.short(opts.max)),
       hint = "Raise max, or leave it out: the amount is written already" }
   end
-  local compared
+  local compared, paid
   if given.confirm then
-    compared, message, err = compare.deposit(client, place, atomic, opts, where)
-    if not compared then return nil, message, err end
+    local able
+    able, message, err = can_sign(client, where)
+    if not able then return nil, message, err end
+    compared, paid, err = compare.deposit(client, place, atomic, opts, where)
+    if not compared then return nil, paid, err end
   end
   local gas = client.config.gas
   local value, run
@@ -226,8 +237,9 @@ function escrow.deposit(client, given, atomic, opts, where)
       network_name = purchases.network_name(place.network), pay_to = place.contract,
       gas_max_eth = wei.ether(gas.cap) } })
   if value == nil then
-    if compared then compared:close() end
-    return nil, run, err
+    if not compared then return nil, run, err end
+    compared:close()
+    return errors.fail(shared.beside(err, paid, "what the gateway wrote out"))
   end
   local fields = account_fields(client, run, value, place)
   if compared then call.hand_over(compared) end
@@ -340,7 +352,6 @@ local function refund_steps(run)
   local data = part and core.abi_call("refundPartial", run.spec.amount) or core.abi_call "refund"
   local fate, message, err = run:resume "refund"
   if fate == nil and err then return nil, message, err end
-  if fate == nil and run:row("refund", "done") then fate = "done" end
   if fate == nil then
     local account, why = read_account(run.node, run.contract, run.payer)
     if not account then return run:unusable(why) end
@@ -388,14 +399,17 @@ function escrow.refund(account, given, opts)
   end
   local place, message, err = escrow.place(client, where)
   if not place then return nil, message, err end
-  local compared
+  local compared, paid
   if given.confirm then
     if atomic ~= "0" then
       return errors.usage(where .. ": the gateway writes out whole refunds only", "Leave confirm or amount out",
         "argument")
     end
-    compared, message, err = compare.refund(client, place, opts, where)
-    if not compared then return nil, message, err end
+    local able
+    able, message, err = can_sign(client, where)
+    if not able then return nil, message, err end
+    compared, paid, err = compare.refund(client, place, opts, where)
+    if not compared then return nil, paid, err end
   end
   local value, run
   value, run, err = sender.perform(client, { where = where, verb = "refund",
@@ -405,8 +419,9 @@ function escrow.refund(account, given, opts)
       network_name = purchases.network_name(place.network), pay_to = place.contract,
       gas_max_eth = wei.ether(client.config.gas.cap) } })
   if value == nil then
-    if compared then compared:close() end
-    return nil, run, err
+    if not compared then return nil, run, err end
+    compared:close()
+    return errors.fail(shared.beside(err, paid, "what the gateway wrote out"))
   end
   local payment = run:payment(value)
   payment.status, payment.amount = run.restored and "restored" or "free", "0.000000"   -- but for gas

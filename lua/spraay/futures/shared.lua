@@ -31,6 +31,17 @@ function shared.check_names(given, known, where)
   return true
 end
 
+--- An error of a call that had paid for something else before: the payment is said in it.
+function shared.beside(err, payment, what)
+  local amount = payment and (payment.status == "settled" or payment.status == "unconfirmed") and payment.amount
+  if not amount then return err end
+  err.message = ("%s; %s USDC were paid for %s"):format(err.message, money.short((money.atomic(amount))), what)
+  if err.paid == "no" then
+    err.paid, err.amount = payment.status == "settled" and "yes" or "maybe", amount
+  end
+  return err
+end
+
 -- What these routes do cannot be undone, so their payments are presented once: after a lost answer the
 -- advice is to look, not to call again.
 local AFTER_LOSS = {
@@ -47,8 +58,8 @@ local function account_is_over(err)
 end
 
 --- Ask a route of compute futures. `expected` is the dialect that it is asked in: an error that tells of the
--- other one is told as that. `turn` is the one it is asked in, if any.
--- Returns the answer and the core's call, or nil, message, err.
+-- other one is told as that. `turn` is the one it is asked in, if any. Returns the answer and the core's call, or nil,
+-- message, err.
 function shared.ask(client, name, body, opts, query, verb, expected, turn)
   local request, message, err = ask.request(client, name, body, opts, query)
   if not request then return nil, message, err end

@@ -398,6 +398,7 @@ describe("what the gateway would have signed is compared, and never signed", fun
   end
   case("deposit", "transactions.3", { to = OTHER, data = "0x", value = "0x0", chainId = 8453 })
   case("deposit", "transactions")
+  case("deposit", "transaction", { to = OTHER, data = "0x", value = "0x0", chainId = 8453 })
   case("deposit", "status", "active")
   case("deposit", "contract.address", OTHER)
   for _, to in ipairs { OTHER, USDC } do case("refund", "transaction.to", to) end
