@@ -201,6 +201,7 @@ build = {
     ["spraay.errors"] = "lua/spraay/errors.lua",
     ["spraay.evm.events"] = "lua/spraay/evm/events.lua",
     ["spraay.evm.fees"] = "lua/spraay/evm/fees.lua",
+    ["spraay.evm.receipts"] = "lua/spraay/evm/receipts.lua",
     ["spraay.evm.rpc"] = "lua/spraay/evm/rpc.lua",
     ["spraay.evm.sender"] = "lua/spraay/evm/sender.lua",
     ["spraay.evm.wei"] = "lua/spraay/evm/wei.lua",

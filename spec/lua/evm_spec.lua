@@ -4,7 +4,7 @@ local core = require "spraay.core"
 local engine = require "spraay.engine"
 local fees = require "spraay.evm.fees"
 local rpc = require "spraay.evm.rpc"
-local sender = require "spraay.evm.sender"
+local receipts = require "spraay.evm.receipts"
 local spec = require "spec.helper"
 local wei = require "spraay.evm.wei"
 
@@ -152,8 +152,11 @@ end)
 
 describe("a receipt", function()
   local PAYER, CONTRACT = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A", "0xaF4e43d512C73c6731769620ca6b73f0FCFF9118"
-  local run = { payer = PAYER }
-  local row = { step = "deposit", to = CONTRACT, hash = ("\7"):rep(32) }
+  local moved   -- what the contract's books say by block: the amount deposited
+  local run = { payer = PAYER, id = "p", spec = { amount = "5" }, node = {
+    contract = function(_, _, _, _, block) return "0", moved[block] end } }
+  before_each(function() moved = { ["0xf"] = "0", ["0x10"] = "0" } end)
+  local row = { purchase = "p", step = "deposit", to = CONTRACT, hash = ("\7"):rep(32) }
 
   local function topic(address) return "0x" .. ("0"):rep(24) .. address:sub(3):lower() end
   local function log(more)
@@ -163,16 +166,23 @@ describe("a receipt", function()
     return out
   end
   local function receipt(more)
-    local out = { status = "0x1", blockNumber = "0x10", transactionHash = rpc.hex(row.hash), from = PAYER:lower(),
-      to = CONTRACT:lower(), logs = { log() } }
+    local out = { status = "0x1", blockNumber = "0x10", blockHash = "0x" .. ("bb"):rep(32),
+      transactionHash = rpc.hex(row.hash), from = PAYER:lower(), to = CONTRACT:lower(), logs = { log() } }
     for name, value in pairs(more or {}) do out[name] = value end
     return out
   end
 
   it("of our transaction, with the event that it must leave, is believed", function()
-    assert.equal("done", (sender.judge(run, row, receipt())))
-    assert.equal(16, select(2, sender.judge(run, row, receipt())))
-    assert.equal("reverted", (sender.judge(run, row, receipt { status = "0x0", logs = {} })))
+    assert.equal("done", (receipts.judge(run, row, receipt())))
+    assert.equal(16, select(2, receipts.judge(run, row, receipt())))
+    assert.equal("reverted", (receipts.judge(run, row, receipt { status = "0x0", logs = {} })))
+  end)
+
+  it("of a failure is not, when the contract's books moved", function()
+    moved["0x10"] = "5"
+    local fate, why = receipts.judge(run, row, receipt { status = "0x0", logs = {} })
+    assert.is_nil(fate)
+    assert.truthy(why:find("the contract's books", 1, true))
   end)
 
   for name, bad in pairs {
@@ -184,12 +194,14 @@ describe("a receipt", function()
     ["with an event cut short"] = { logs = { log { data = "0x00" } } },
     ["of another transaction"] = { transactionHash = "0x" .. ("08"):rep(32) },
     ["of another sender"] = { from = CONTRACT }, ["to another contract"] = { to = PAYER },
-    ["without a block"] = { blockNumber = false }, ["of no clear end"] = { status = "0x2" },
+    ["without a block"] = { blockNumber = false }, ["without its hash"] = { blockHash = "0x12" },
+    ["of another amount"] = { logs = { log { data = "0x" .. ("0"):rep(63) .. "6" .. ("0"):rep(128) } } },
+    ["of a failure with its event"] = { status = "0x0" }, ["of no clear end"] = { status = "0x2" },
   } do
     it(name .. " is not", function()
-      local fate, why = sender.judge(run, row, receipt(bad))
+      local fate, why = receipts.judge(run, row, receipt(bad))
       assert.is_nil(fate)
-      assert.truthy(why:find("it shows a receipt", 1, true))
+      assert.truthy(why:find("it shows a ", 1, true))
     end)
   end
 end)

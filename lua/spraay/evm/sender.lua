@@ -7,7 +7,6 @@
 -- broadcast again, byte for byte, until a block has it; only its fee is raised, under the same nonce.
 local call = require "spraay.call"
 local compat = require "spraay.compat"
-local core = require "spraay.core"
 local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local failure = require "spraay.failure"
@@ -17,6 +16,7 @@ local money = require "spraay.money"
 local origins = require "spraay.options.origin"
 local place = require "spraay.options.place"
 local purchases = require "spraay.purchases"
+local receipts = require "spraay.evm.receipts"
 local rpc = require "spraay.evm.rpc"
 local step = require "spraay.step"
 local task = require "spraay.task"
@@ -205,89 +205,7 @@ end
 
 -- ---- what is on its way ----------------------------------------------------------------------------------
 
-local function same_address(a, b)
-  return type(a) == "string" and type(b) == "string" and a:lower() == b:lower()
-end
-
-local EVENTS = {
-  deposit = { name = "Deposited", amount = 2 }, refund = { name = "Refunded", amount = 2 },
-}
-
-local function topic_address(topic)
-  local bytes = rpc.bytes(topic)
-  return bytes and #bytes == 32 and rpc.hex(bytes:sub(13)) or nil
-end
-
---- The amount in the event that a transaction of this step must have left, or nil.
-local function event_of(self, row, receipt)
-  local want = EVENTS[row.step]
-  local logs = json.get(receipt, "logs")
-  if not want then return true end
-  for _, log in ipairs(type(logs) == "table" and logs or {}) do
-    local topics = json.get(log, "topics")
-    local topic, data = type(topics) == "table" and rpc.bytes(topics[1]), rpc.bytes(json.get(log, "data"))
-    if topic and #topic == 32 and data and same_address(json.get(log, "address"), row.to)
-      and same_address(topic_address(topics[2]), self.payer) then
-      local values = compat.pack(core.abi_event(topic, data))
-      if values[1] == want.name then return values[want.amount], values end
-    end
-  end
-  return nil
-end
-
--- What the payer has deposited into the row's contract, or taken out, by a block; or nil and the node's trouble.
-local MOVED = { deposit = 2, refund = 4 }
-local function moved_by(self, row, block)
-  local values = compat.pack(self.node:contract(row.to, "getAccount", { self.payer }, rpc.quantity(block)))
-  if values[1] == nil then return nil, values[2] end
-  return values[MOVED[row.step]]
-end
-
--- Did what is said to have reverted move money all the same? A lie about that would be paid for twice. Returns a
--- clause when it did, or when the node cannot be asked just now; a node that keeps no old states says nothing.
-local function belied(self, row, block)
-  if not MOVED[row.step] or block < 1 then return nil end
-  local after, why = moved_by(self, row, block)
-  local before = after
-  if after then before, why = moved_by(self, row, block - 1) end
-  if not before then return why.kind ~= "refused" and why.message or nil end
-  return after ~= before and "it shows a failure, and the contract's books show that it did what it says" or nil
-end
-
--- What a receipt says of a row: "done" or "reverted", or nil when it cannot be a receipt of it.
-local function judge(self, row, receipt)
-  local status, block = json.get(receipt, "status"), rpc.integer(json.get(receipt, "blockNumber"))
-  local block_hash = rpc.bytes(json.get(receipt, "blockHash"))
-  if not block or not block_hash or #block_hash ~= 32
-    or not same_address(json.get(receipt, "transactionHash"), rpc.hex(row.hash))
-    or not same_address(json.get(receipt, "from"), self.payer) or not same_address(json.get(receipt, "to"), row.to) then
-    return nil, "it shows a receipt of something else"
-  end
-  local amount = event_of(self, row, receipt)
-  if status == "0x0" then
-    local why = amount and EVENTS[row.step] and "it shows a failure that left an event" or belied(self, row, block)
-    if why then return nil, why end
-    return "reverted", block
-  end
-  if status ~= "0x1" then return nil, "it shows a receipt that does not say what came of it" end
-  if not amount then return nil, "it shows a receipt without the event that must be in it" end
-  local meant = self.spec.amount
-  if row.purchase == self.id and EVENTS[row.step] and meant ~= "0" and amount ~= meant then
-    return nil, "it shows a receipt of another amount"
-  end
-  return "done", block
-end
-
--- A quantity out of a receipt: gas, or wei; nothing where it cannot be.
-local function part_of(receipt, name)
-  local digits = rpc.digits(json.get(receipt, name))
-  return digits and #digits <= 24 and digits or "0"
-end
-
-local function cost_of(receipt)
-  local cost = wei.product(part_of(receipt, "gasUsed"), part_of(receipt, "effectiveGasPrice"))
-  return wei.add(cost, part_of(receipt, "l1Fee"))   -- what the layer below takes for the bytes
-end
+local judge, cost_of, same_address = receipts.judge, receipts.cost_of, receipts.same_address
 
 --- What a transaction of this purchase cost, counted once.
 function Run.count_gas(self, row, receipt)
@@ -732,10 +650,7 @@ function Run.revert_reason(self, row, data)
   return why and rpc.revert(why) or "nothing is in its way now, so it may have run out of gas"
 end
 
---- For specs.
-sender.judge = judge
-
-Run.fail, Run.unusable, Run.event_of = fail, unusable, event_of
+Run.fail, Run.unusable, Run.event_of = fail, unusable, receipts.event_of
 
 --- The nonce of an open step that moves money was used, and no block that is shown has it.
 function Run.replaced(self, row)
