@@ -245,8 +245,10 @@ describe("a stream paid on Solana", function()
       local result, _, err = stream(open())
       local first = result and (result.payment.status) or err.paid
       if result then
-        for _ in function() local piece, _, failure = result:read() err = failure return piece end do end
-        result:close()
+        local piece
+        repeat
+          piece, _, err = result:read()
+        until not piece
       end
       local count = moved()
       assert.is_true(count <= 1)

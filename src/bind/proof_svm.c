@@ -13,6 +13,7 @@
 
 #include "bind/bind.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bind/x402_args.h"
@@ -90,8 +91,8 @@ static int l_proof_new(lua_State *L)
     memo = bind_opt_text(L, 1, "memo");
     luaL_argcheck(L, network != NULL && strlen(network) < sizeof q.network, 1, "network is missing");
     luaL_argcheck(L, memo == NULL || strlen(memo) < sizeof q.memo, 1, "memo is too long");
-    strcpy(q.network, network);
-    if (memo != NULL) strcpy(q.memo, memo);
+    (void)snprintf(q.network, sizeof q.network, "%s", network);
+    if (memo != NULL) (void)snprintf(q.memo, sizeof q.memo, "%s", memo);
     check_address(L, "payer", q.payer32);
     check_address(L, "source", q.source32);
     q.last_height = (uint64_t)bind_opt_int(L, 1, "last_height", 0, INT64_MAX, 0);

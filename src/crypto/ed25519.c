@@ -143,7 +143,7 @@ bool spraay_ed25519_on_curve(const uint8_t point32[32])
                               0x7779e898, 0x8cc74079, 0x2b6ffe73, 0x52036cee };
     number y, u, v;
 
-    for (int i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         y[i] = (uint32_t)point32[4 * i] | (uint32_t)point32[4 * i + 1] << 8 |
                (uint32_t)point32[4 * i + 2] << 16 | (uint32_t)point32[4 * i + 3] << 24;
     y[7] &= 0x7fffffff;

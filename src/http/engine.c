@@ -433,7 +433,7 @@ static size_t shard_places(void)
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0) return SPRAAY_ENGINE_SHARD;
-    files.rlim_cur = files.rlim_cur / (8 * SPRAAY_ENGINE_SHARDS) * 3;
+    files.rlim_cur = files.rlim_cur / 8 / SPRAAY_ENGINE_SHARDS * 3;
     if (files.rlim_cur == 0) return 1;
     return files.rlim_cur < SPRAAY_ENGINE_SHARD ? (size_t)files.rlim_cur : SPRAAY_ENGINE_SHARD;
 }

@@ -24,8 +24,8 @@
 #include "codec/utf8.h"
 #include "crypto/ed25519.h"
 
-#define LIFE_S 90 /* a blockhash is good for 150 blocks: 60 to 90 s */
-#define MARK_N 16 /* bytes of the mark that become the memo */
+#define LIFE_S 90           /* a blockhash is good for 150 blocks: 60 to 90 s */
+#define MARK_N ((size_t)16) /* bytes of the mark that become the memo */
 
 static bool malformed(spraay_refusal *r, const char *what)
 {
