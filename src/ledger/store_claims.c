@@ -188,9 +188,11 @@ static bool is_done_with(const spraay_claim *c, const spraay_purchase *p)
 /* The oldest equal one that nobody holds. SPRAAY_MISSING: there is none. */
 static spraay_err claim_equal(spraay_store *s, spraay_job *j)
 {
-    static const char sql[] =
-        "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE (key IN (?1, ?2) OR twin IN (?1, ?2)) "
-        "AND folded = 0 AND named = 0 ORDER BY n";
+    /* Each side says what its partial index wants to hear; else the whole table is read. */
+    static const char sql[] = "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE "
+                              "((key IN (?1, ?2) AND folded = 0) OR "
+                              "(twin IN (?1, ?2) AND twin IS NOT NULL AND folded = 0)) "
+                              "AND named = 0 ORDER BY n";
     const spraay_claim *c = j->op.claim;
     sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_BY_KEY, sql);
     bool found = false;
