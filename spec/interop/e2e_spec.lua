@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The entry for the end-to-end suite of the x402 repository, run as that suite would run it.
 local cjson = require "cjson"
-local core = require "spraay.core"
 local world = require "spec.interop.world"
 
 -- Run it; its exit status and the JSON of its last line.
@@ -40,10 +39,6 @@ describe("the entry of the end-to-end suite", function()
   end
 
   it("buys on Solana", function()
-    if not core.wallet_solana then
-      pending(world.because "this build of the client has no Solana rail")
-      return
-    end
     local svm = world.payer("e2e svm", { ["solana-devnet"] = "1" })
     local status, json, lines = run { RESOURCE_SERVER_URL = world.express, ENDPOINT_PATH = "/solana-devnet",
       EVM_PRIVATE_KEY = payer.key, SVM_PRIVATE_KEY = svm.solana.secret, SVM_RPC_URL = world.rpc["solana-devnet"] }

@@ -2,11 +2,7 @@
 -- The escrow's whole life with transactions of our client's own making, mined by a real EVM into a contract of that
 -- ABI: deposit, draw by the operator, balance, history, a part taken back, the rest taken back. The contract's own
 -- books and the token's are the judges.
-local core = require "spraay.core"
 local world = require "spec.interop.world"
-
-local ABLE = core.evm_tx_signed ~= nil
-local WHY = "this build of the client sends no transactions"
 
 local function read(name, ...) return world.pull("read", { network = "base", contract = "escrow", functionName = name,
   args = { ... } }) end
@@ -24,12 +20,6 @@ local function allowance(payer)
 end
 
 describe("the escrow", function()
-  if not ABLE then
-    world.row { client = "spraay", server = "escrow contract", network = "base", version = 2, missing = WHY }
-    pending("(" .. WHY .. ")")
-    return
-  end
-
   local payer, client, folder
   local function open(more)
     local options = { futures = "escrow", networks = { "base" }, ledger = folder .. "/ledger.db", per_day = "100000",

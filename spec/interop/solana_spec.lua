@@ -1,13 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Our client buys on Solana from shops of the official middlewares; the official facilitator signs as fee payer and
 -- sends to a real Solana VM, whose token accounts are the judges. And the official client buys from our sandbox.
-local core = require "spraay.core"
 local live = require "spec.support.live"
 local spraay = require "spraay"
 local world = require "spec.interop.world"
-
-local ABLE = core.wallet_solana ~= nil
-local WHY = "this build of the client has no Solana rail"
 
 local SHOPS = { { name = "@x402/express", shop = "express", version = 2 },
                 { name = "@x402/hono", shop = "hono", version = 2 },
@@ -30,12 +26,6 @@ end
 
 for _, shop in ipairs(SHOPS) do
   describe(shop.name .. ", V" .. shop.version .. ", on Solana", function()
-    if not ABLE then
-      world.row { client = "spraay", server = shop.name, network = "solana", version = shop.version, missing = WHY }
-      pending("(" .. WHY .. ")")
-      return
-    end
-
     for _, network in ipairs { "solana", "solana-devnet" } do
       if network == "solana" or shop.devnet ~= false then
         for _, method in ipairs(shop.version == 2 and { "GET", "POST" } or { "GET" }) do
@@ -131,10 +121,6 @@ for _, shop in ipairs(SHOPS) do
 end
 
 describe("a shop that takes both", function()
-  if not ABLE then
-    pending("(" .. WHY .. ")")
-    return
-  end
   for _, first in ipairs { "base", "solana" } do
     it("is paid on the network the caller named first: " .. first, function()
       local payer = world.payer("either", { base = "1", solana = "1" })
@@ -157,12 +143,6 @@ describe("the official client buys on Solana from the sandbox", function()
 
   for _, version in ipairs { 2, 1 } do
     it("V" .. version, function()
-      if not ABLE or not box.solana_key then
-        world.row { client = "@x402/fetch", server = "sandbox", network = "solana", version = version,
-          missing = "this sandbox tells no Solana key" }
-        pending(world.because "this sandbox settles nothing on Solana")
-        return
-      end
       box:reset()
       if version == 1 then box:config { x402_version = 1 } end
       local answer = world.pull("official", { method = "POST", url = box.url .. "/api/v1/compute/text-inference",
