@@ -404,6 +404,7 @@ function call.start(client, request, external)
   local started, why, code = handle:call {
     verb = request.verb, model = clauses.is_name(request.model) and request.model or nil,
     route = routes.label(route), step = step.path(client), reconcile = request.reconcile,
+    self_paid = client.config.solana_tx and route ~= nil and route.solana_tx or nil,
     repay = (opts.on_lost or client.config.on_lost) == "repay",
     price_fixed = route ~= nil and client.config.prices[route.name or false] ~= nil,
     method = request.method, url = request.url, headers = headers, body = request.body,

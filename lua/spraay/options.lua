@@ -95,6 +95,24 @@ local function lead_first(config)
   end
 end
 
+-- A transfer of one's own is signed for Solana and sent there.
+local function check_solana_tx(config)
+  local on_solana
+  for _, id in ipairs(config.core.networks) do
+    if wallet.rail_of(id) == "solana" then on_solana = on_solana or id end
+  end
+  if not on_solana or not wallet.on(config.wallets, "solana") then
+    return refuse("solana_tx", "pays with a transfer on Solana, and there is no "
+      .. (on_solana and "Solana key" or "Solana network in networks"),
+      "Give wallet = spraay.wallet.solana(path), or leave solana_tx out: x402 pays on every route, without a fee")
+  end
+  if not config.core.rpc[on_solana] then
+    return refuse("solana_tx", "sends a transaction, and no RPC is set that would take it",
+      "Name one with rpc = { solana = \"https://…\" } or SPRAAY_SOLANA_RPC")
+  end
+  return true
+end
+
 --- Check the options of open. Returns a config, or nil, message, err.
 function options.open(given, env)
   env = env or os.getenv
@@ -162,6 +180,10 @@ function options.open(given, env)
     if url then rpc[id] = url end
   end
   config.core.rpc = rpc
+  if config.solana_tx then
+    local ok, message, err = check_solana_tx(config)
+    if not ok then return nil, message, err end
+  end
   config.core.gateway, config.core.production = config.gateway, config.production
   config.core.user_agent = "spraay-lua/" .. version
   if config.rate == nil then config.rate = config.production end

@@ -9,6 +9,7 @@
 --   once    one more presentation, after proof that the first was not used
 --   never   presented once (what it changes at the gateway cannot be undone)
 --   look    a look at something: cheap, its answer is soon stale
+-- `solana_tx`: the gateway looks at X-Solana-Tx there, a transfer that was made before, and nowhere else.
 -- `slots` is how many requests a minute the gateway's limiter allows; GET is never limited.
 local money = require "spraay.money"
 
@@ -30,8 +31,8 @@ routes.table = {
   models = { "GET", V1 .. "/compute/models", "free" },
   estimate = { "POST", V1 .. "/compute/estimate", "free" },
 
-  gpu = { "POST", V1 .. "/gpu/run", "once", price = "60000" },
-  gpu_status = { "GET", V1 .. "/gpu/status/", "look", price = "5000" },
+  gpu = { "POST", V1 .. "/gpu/run", "once", price = "60000", solana_tx = true },
+  gpu_status = { "GET", V1 .. "/gpu/status/", "look", price = "5000", solana_tx = true },
   gpu_models = { "GET", V1 .. "/gpu/models", "free" },
 
   deposit = { "POST", V1 .. "/compute-futures/deposit", "never", price = "10000", slots = 10 },

@@ -178,6 +178,7 @@ function Job:save(path) end
 ---@field price string?  the published price of the route
 ---@field fee_payer string?  on Solana: who signs last
 ---@field memo string?  on Solana: what the server demands to be written into the transfer, for all to read
+---@field self_paid boolean?  by a transfer of the wallet's own that is sent first: solana_tx in spraay.OpenOptions
 ---@field url string
 ---@field method string
 ---@field valid_for integer?  seconds
@@ -256,7 +257,9 @@ function Job:save(path) end
 ---@field on_lost "fail"|"repay"|nil  when the result of a settled payment is lost: fail (unless told), or buy it
 ---  again once the chain says that it was paid
 ---@field first_request_payment false|nil  this version never pays before it was asked
----@field solana_tx false|nil  this version never pays by a transfer of its own and X-Solana-Tx
+---@field solana_tx boolean?  pay for gpu and gpu_status with a transfer of the wallet's own on Solana, which the
+---  request then names (X-Solana-Tx). It costs SOL, moves the money before the work begins, and is not given back when the
+---  work fails; everything else is paid as ever. Needs a Solana key and rpc = { solana = … }
 ---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
 ---@field headers table<string, string>?  sent with every request to the gateway
 ---@field proxy string?  URL

@@ -215,7 +215,12 @@ function trial:audit(plan, law)
     if not row.nonce then return nil end
     return self.bench.rail == "solana" and row.nonce:sub(3, 34) or row.nonce:lower()
   end
-  for _, row in ipairs(books.settled) do used[row.nonce:lower()] = row.route end
+  -- A transfer of the payer's own is called by its signature there, and its memo told beside.
+  local memos = {}
+  for _, row in ipairs(books.settled) do
+    if row.via == "self-paid" then memos[row.nonce] = row.memo end
+    used[(memos[row.nonce] or row.nonce):lower()] = row.route
+  end
   for _, line in ipairs(outcome.lines) do
     if line.fatal or line.message then self:wrong("audit: %s", tostring(line.fatal or line.message)) end
     local row = line.row
@@ -234,7 +239,7 @@ function trial:audit(plan, law)
   if law.lost or law.fault then return end
   if ("%d"):format(sum) ~= books.total then self:wrong("audit: the ledger says %d, the books %s", sum, books.total) end
   for _, shown in ipairs(books.presented) do
-    if type(shown.nonce) == "string" and not known[shown.nonce:lower()] then
+    if type(shown.nonce) == "string" and not known[(memos[shown.nonce] or shown.nonce):lower()] then
       self:wrong("audit: %s was presented (%s) and is not on record", shown.nonce, shown.verdict)
     end
   end

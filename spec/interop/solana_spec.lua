@@ -136,6 +136,39 @@ describe("a shop that takes both", function()
   end
 end)
 
+-- The sandbox asks the price; the transfer goes to the VM, which the sandbox knows nothing of.
+describe("a transfer that the payer sends himself", function()
+  it("is one that a Solana VM executes: exactly that much, once, however often it is asked for", function()
+    local box = live.start {}
+    box:config { networks = { "base", "solana" } }
+    local pay_to = box:config().solana.payTo
+    local payer = world.payer("svm self paid", { solana = "3" })
+    world.pull("fund", { network = "solana", address = payer.solana.address, lamports = 1000000 })
+    world.pull("fund", { network = "solana", address = pay_to, amount = "0" })
+    local before = world.pull("balance", { network = "solana", address = pay_to }).atomic
+    local options, file = rails(payer, { "solana" }, { solana_tx = true, timeout = { total = 4 } })
+    local client = world.client(box.url, payer, options)
+    local purchase
+    for _ = 1, 3 do
+      local result, message, err = client:gpu { model = "flux-dev", input = { prompt = "a lighthouse" } }
+      assert.is_nil(result)
+      assert.equal("not_seen", err.code, message)
+      assert.equal(purchase or err.purchase, err.purchase)
+      purchase = err.purchase
+      assert.equal("2940000", world.balance(payer, "solana"))
+      assert.equal(tonumber(before) + 60000,
+        tonumber(world.pull("balance", { network = "solana", address = pay_to }).atomic))
+    end
+    local landed = world.pull("landed", { network = "solana" })
+    assert.same({ client:purchases { id = purchase }[1].nonce:sub(3, 34) }, landed[#landed].memo)
+    client:close()
+    live.stop(box)
+    os.remove(file)
+    os.remove(payer.keyfile)
+    world.row { client = "spraay", server = "LiteSVM", network = "solana", version = 2, ok = true, count = 1 }
+  end)
+end)
+
 describe("the official client buys on Solana from the sandbox", function()
   local box
   setup(function() box = live.start { rails = 2 } end)

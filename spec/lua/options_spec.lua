@@ -87,6 +87,9 @@ describe("spraay.open", function()
     { { gas = { max = "0.0005" } }, "max_eth", "an unknown part of the gas" },
     { { escrow = { base = "0xaf4E43d512C73c6731769620ca6b73f0FCFF9118" } }, "checksum", "a contract misspelt" },
     { { first_request_payment = true }, "not in this version", "what it cannot do yet" },
+    { { solana_tx = "yes" }, "true or false", "a word for a choice" },
+    { { solana_tx = true, networks = { "base" } }, "no Solana network", "a transfer on Solana without Solana" },
+    { { solana_tx = true, networks = { "solana" }, wallet = false }, "no Solana key", "a transfer without a key" },
     { { on_lost = "retry" }, "\"fail\" or \"repay\"", "a word for lost results that it does not know" },
     { { timeout = { totl = 5 } }, "connect, idle and total", "an unknown part of the timeout" },
     { { timeout = 0 }, "above 0", "no time at all" },
@@ -107,6 +110,18 @@ describe("spraay.open", function()
       assert.equal("no", err.paid)
     end)
   end
+
+  it("refuses a transfer on Solana that no node would take", function()
+    local file = os.tmpname()
+    local out = assert(io.open(file, "w"))
+    out:write("[", ("1,"):rep(63), "1]")
+    out:close()
+    os.execute("chmod 600 " .. file)
+    local made, message = config { solana_tx = true, wallet = spraay.wallet.solana(file) }
+    os.remove(file)
+    assert.is_nil(made)
+    assert.truthy(message:find("SPRAAY_SOLANA_RPC", 1, true), message)
+  end)
 
   it("raises instead with errors = \"raise\"", function()
     local ok, err = pcall(spraay.open, { errors = "raise", per_cal = "1" })
@@ -149,7 +164,7 @@ describe("every option of open", function()
     gas = { { {}, { max_eth = "0.001", eth_usd = "3000", bump_after = 5, confirmations = 2 } },
       { true, "0.001", { max_eth = 0.001 }, { max_eth = "1" }, { max_eth = "-1" }, { eth_usd = 3000 },
         { bump_after = 0 }, { bump_after = "5" }, { confirmations = 0 }, { confirmations = 1.5 }, { price = "1" } } },
-    solana_tx = { { false }, { true, "x", 1 } },
+    solana_tx = { { false }, { "x", 1, {} } },
     gateway = { { "https://gateway.spraay.app", "https://x.example:8443/", "http://127.0.0.1:1", "http://[::1]:1",
       "HTTP://LocalHost:80" },
       { "", 5, "gateway.spraay.app", "http://x.example", "ftp://x", "https://x/y", "https://x?y", "https://x y",

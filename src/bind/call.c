@@ -98,8 +98,13 @@ static void push_terms(lua_State *L, const spraay_call *c)
     set_int(L, "valid_for", (int64_t)s->choice.window_s);
     set_int(L, "version", s->offer.version);
     if (s->policy.published != NULL) set_text(L, "price", s->policy.published);
-    if (e->fee_payer != NULL) set_text(L, "fee_payer", e->fee_payer);
-    if (e->memo != NULL) set_text(L, "memo", e->memo);
+    if (s->choice.scheme == &spraay_scheme_self_paid_svm) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "self_paid");
+    } else {
+        if (e->fee_payer != NULL) set_text(L, "fee_payer", e->fee_payer);
+        if (e->memo != NULL) set_text(L, "memo", e->memo);
+    }
     if (spraay_call_purchase_id(c)[0]) set_text(L, "purchase", spraay_call_purchase_id(c));
 }
 
@@ -492,6 +497,7 @@ int bind_client_call(lua_State *L)
     r.route = bind_text(L, 2, "route");
     r.price_fixed = bind_flag(L, 2, "price_fixed");
     r.repay = bind_flag(L, 2, "repay");
+    r.self_paid = bind_flag(L, 2, "self_paid");
     r.again = bind_flag(L, 2, "again");
     r.ask = bind_flag(L, 2, "approve");
     r.external = bind_flag(L, 2, "external");

@@ -32,7 +32,7 @@ spraay_err spraay_solana_payment_message(uint8_t out[SPRAAY_SOLANA_MESSAGE_MAX],
     unsigned signers = 0;
     spraay_err err;
 
-    if (memcmp(p->fee_payer32, p->payer32, 32) == 0) return SPRAAY_STATE;
+    if ((memcmp(p->fee_payer32, p->payer32, 32) == 0) != p->own_fee) return SPRAAY_STATE;
     if (p->memo_n == 0 || p->memo_n > SPRAAY_SOLANA_MEMO_MAX) return SPRAAY_RANGE;
     err = spraay_solana_payment_accounts(moves[0].key32, moves[2].key32, p);
     if (err == SPRAAY_OK) err = spraay_solana_address_parse(budget32, SPRAAY_SOLANA_COMPUTE_BUDGET);
@@ -60,9 +60,14 @@ spraay_err spraay_solana_payment_message(uint8_t out[SPRAAY_SOLANA_MESSAGE_MAX],
 size_t spraay_solana_payment_transaction(uint8_t *out, const uint8_t *message, size_t n,
                                          const uint8_t sig64[64])
 {
-    out[0] = 2;
-    memset(out + 1, 0, 64);
-    memcpy(out + 65, sig64, 64);
-    memcpy(out + 129, message, n);
-    return 129 + n;
+    size_t signers = message[1] == 1 ? 1 : 2, at = 1;
+
+    out[0] = (uint8_t)signers;
+    if (signers == 2) {
+        memset(out + at, 0, 64);
+        at += 64;
+    }
+    memcpy(out + at, sig64, 64);
+    memcpy(out + at + 64, message, n);
+    return at + 64 + n;
 }

@@ -135,6 +135,7 @@ static spraay_err fill(spraay_flight *f, const spraay_call_request *r)
         .insecure = insecure,
         .quote = r->quote,
         .repay = r->repay,
+        .self_paid = r->self_paid,
         .reconcile = r->reconcile != NULL,
         .ask = r->ask,
         .claims = r->cls != SPRAAY_CLASS_FREE && c->wallet != NULL,
@@ -285,7 +286,7 @@ void spraay_call_outgoing(const spraay_call *c, spraay_outgoing *out)
     };
     if (f->session.want != SPRAAY_WANT_PAY) return;
     out->header_name = f->session.header_name;
-    out->header_value = spraay_buf_slice(&f->session.header);
+    out->header_value = spraay_session_shown(&f->session);
 }
 
 void spraay_call_feed(spraay_call *c, long status, const spraay_headers *headers, spraay_slice body)

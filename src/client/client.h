@@ -93,6 +93,7 @@ typedef struct spraay_call_request {
     bool again, quote, ask, external;
     bool stream;           /* an answer from 200 to 299 is to be read while it comes */
     bool price_fixed;      /* a price accepted in the ledger does not overrule 'price' */
+    bool self_paid;        /* on Solana only, by a transfer of the payer's own that the request then names */
     bool repay;            /* what is proven paid and lost is bought again */
     int64_t total_ms;      /* 0: the client's */
     size_t max_body;       /* 0: SPRAAY_BODY_MAX_BYTES */

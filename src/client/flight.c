@@ -132,6 +132,7 @@ static bool advance(spraay_flight *f)
     case SPRAAY_WANT_CHAIN: return flight_look_up(f);
     case SPRAAY_WANT_SIGNATURE: return flight_sign(f);
     case SPRAAY_WANT_RECORD: return flight_record(f);
+    case SPRAAY_WANT_BROADCAST: return flight_broadcast(f);
     case SPRAAY_WANT_DELIVER:
     case SPRAAY_WANT_LOSE:
     case SPRAAY_WANT_UNSEND:

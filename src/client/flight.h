@@ -7,6 +7,7 @@
 #ifndef SPRAAY_CLIENT_FLIGHT_H
 #define SPRAAY_CLIENT_FLIGHT_H
 
+#include "client/broadcast_svm.h"
 #include "client/client.h"
 #include "client/lookup_svm.h"
 #include "client/proof.h"
@@ -62,7 +63,8 @@ enum flight_asks {
     FLIGHT_ASKS_PROOF,     /* what became of an EVM authorization */
     FLIGHT_ASKS_PROOF_SVM, /* what became of a Solana payment */
     FLIGHT_ASKS_SCAN,      /* was a named purchase paid before, when nothing is on record? */
-    FLIGHT_ASKS_LOOKUP     /* what a Solana message needs */
+    FLIGHT_ASKS_LOOKUP,    /* what a Solana message needs */
+    FLIGHT_ASKS_BROADCAST  /* to take a transaction, and whether a block has it */
 };
 
 struct spraay_flight {
@@ -96,8 +98,10 @@ struct spraay_flight {
         spraay_proof evm;
         spraay_proof_svm svm;
         spraay_lookup_svm lookup;
+        spraay_broadcast_svm cast;
     } chain;
     enum flight_asks asking; /* of a chain, at present */
+    int64_t cast_until_ms;   /* until when a transaction is looked after that nobody waits for */
     spraay_timer timer;
 
     /* the request, owned */

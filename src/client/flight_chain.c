@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a flight asks of a chain: what became of an authorization, and what a Solana message needs before it is
- * signed. The questions are client/proof.h's, client/proof_svm.h's and client/lookup_svm.h's; here they are sent. */
+/* What a flight asks of a chain: what became of an authorization, what a Solana message needs before it is signed,
+ * and to take a transaction. The questions are client/proof.h's, client/proof_svm.h's, client/lookup_svm.h's and
+ * client/broadcast_svm.h's; here they are sent. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,11 +98,18 @@ static void report_lookup(spraay_flight *f)
     spraay_session_chain(&f->session, &l->facts, NULL, NULL, NULL, NULL, spraay_flight_now(f));
 }
 
+static void broadcast_ended(spraay_flight *f, spraay_cast cast, int64_t block_s, const char *why)
+{
+    f->asking = FLIGHT_ASKS_NOTHING;
+    spraay_session_broadcast(&f->session, cast, block_s, why, spraay_flight_now(f));
+}
+
 /* Report what has been learnt. True when nothing remains to be asked of the present question. */
 static bool report(spraay_flight *f)
 {
     const spraay_proof *evm = &f->chain.evm;
     const spraay_proof_svm *svm = &f->chain.svm;
+    const spraay_broadcast_svm *cast = &f->chain.cast;
     int64_t now_s;
 
     switch (f->asking) {
@@ -126,6 +134,11 @@ static bool report(spraay_flight *f)
         if (f->chain.lookup.state < SPRAAY_LOOKUP_DONE) return false;
         report_lookup(f);
         return true;
+    case FLIGHT_ASKS_BROADCAST:
+        if (cast->state != SPRAAY_BROADCAST_DONE) return false;
+        if (cast->known) f->client->rpc[rpc_at(f, cast->network)].known = true;
+        broadcast_ended(f, cast->cast, cast->block_s, cast->reason);
+        return true;
     }
     return true;
 }
@@ -138,11 +151,13 @@ static spraay_err next_request(spraay_flight *f, spraay_buf *body)
     case FLIGHT_ASKS_PROOF_SVM:
     case FLIGHT_ASKS_SCAN: return spraay_proof_svm_request(&f->chain.svm, body);
     case FLIGHT_ASKS_LOOKUP: return spraay_lookup_svm_request(&f->chain.lookup, body);
+    case FLIGHT_ASKS_BROADCAST:
+        return spraay_broadcast_svm_request(&f->chain.cast, body, spraay_buf_slice(&f->session.header));
     }
     return SPRAAY_STATE;
 }
 
-static void feed(spraay_flight *f, long status, spraay_slice body)
+static void feed(spraay_flight *f, long status, spraay_slice body, bool sent)
 {
     switch (f->asking) {
     case FLIGHT_ASKS_NOTHING: break;
@@ -150,6 +165,7 @@ static void feed(spraay_flight *f, long status, spraay_slice body)
     case FLIGHT_ASKS_PROOF_SVM:
     case FLIGHT_ASKS_SCAN: (void)spraay_proof_svm_answer(&f->chain.svm, status, body); break;
     case FLIGHT_ASKS_LOOKUP: spraay_lookup_svm_answer(&f->chain.lookup, status, body); break;
+    case FLIGHT_ASKS_BROADCAST: spraay_broadcast_svm_answer(&f->chain.cast, status, body, sent); break;
     }
 }
 
@@ -163,11 +179,41 @@ static void chain_answered(void *ud, spraay_transfer *t)
 
     f->transfer = NULL;
     spraay_flight_ref(f);
-    feed(f, status, spraay_buf_slice(&r->body));
+    feed(f, status, spraay_buf_slice(&r->body), r->sent);
     spraay_transfer_free(t);
     (void)ask_chain(f);
     spraay_flight_pump(f);
     spraay_flight_unref(f);
+}
+
+static void pause_over(void *ud)
+{
+    spraay_flight *f = ud;
+
+    spraay_flight_ref(f);
+    if (f->asking == FLIGHT_ASKS_BROADCAST) {
+        spraay_broadcast_svm_woke(&f->chain.cast);
+        (void)ask_chain(f);
+        spraay_flight_pump(f);
+    }
+    spraay_flight_unref(f); /* NOLINT(clang-analyzer-unix.Malloc): it holds a reference of its own */
+}
+
+/* Between two looks after a transaction: true when there is nothing to ask yet. Whoever waits waits no longer than
+ * he has time; without him it goes on until the transaction is dead. */
+static bool pauses(spraay_flight *f)
+{
+    spraay_broadcast_svm *b = &f->chain.cast;
+    int64_t until_ms = spraay_flight_now(f).mono_ms + b->pause_ms;
+
+    if (f->asking != FLIGHT_ASKS_BROADCAST || b->state != SPRAAY_BROADCAST_PAUSE) return false;
+    if (until_ms >= (f->session.detached ? f->cast_until_ms : f->session.cfg.deadline_ms)) {
+        spraay_broadcast_svm_give_up(b);
+        return false;
+    }
+    spraay_timer_init(&f->timer, pause_over, f);
+    spraay_engine_timer_set(f->engine, &f->timer, until_ms);
+    return true;
 }
 
 /* Send the next question, or report what was learnt. True when the session was told. */
@@ -178,8 +224,9 @@ static bool ask_chain(spraay_flight *f)
     spraay_request r;
     spraay_err err;
 
+    if (pauses(f)) return false;
     if (report(f)) return true;
-    spraay_buf_init(&body, SPRAAY_PROOF_REQUEST_MAX);
+    spraay_buf_init(&body, 2 * SPRAAY_PROOF_REQUEST_MAX); /* a transaction is longer than any question */
     err = next_request(f, &body);
     if (err == SPRAAY_OK) {
         flight_common(f, &r);
@@ -198,6 +245,9 @@ static bool ask_chain(spraay_flight *f)
     if (err == SPRAAY_OK) return false;
     if (f->asking == FLIGHT_ASKS_SCAN || f->asking == FLIGHT_ASKS_LOOKUP)
         not_looked_up(f, spraay_err_sentence(err));
+    else if (f->asking == FLIGHT_ASKS_BROADCAST)
+        broadcast_ended(f, f->chain.cast.left ? SPRAAY_CAST_OPEN : SPRAAY_CAST_UNSENT, 0,
+                        spraay_err_sentence(err));
     else
         proof_ended(f, SPRAAY_VERDICT_UNAVAILABLE, 0, spraay_err_sentence(err));
     return true;
@@ -245,7 +295,8 @@ static bool svm_question(const spraay_flight *f, spraay_proof_svm_question *q)
     own_memo(q->memo, f->session.mark32);
     if (spraay_solana_address_parse(q->payer32, p->payer) != SPRAAY_OK) return false;
     if (p->header_value != NULL) {
-        if (spraay_svm_payload_read(&was, spraay_slice_from(p->header_value)) != SPRAAY_OK) return false;
+        if (spraay_svm_record_read(&was, p->header_name, spraay_slice_from(p->header_value)) != SPRAAY_OK)
+            return false;
         memcpy(q->source32, was.source32, 32);
         if (!spraay_slice_eq_str(was.memo, q->memo)) q->memo[0] = '\0'; /* the server's */
         q->message_n = was.message_n;
@@ -280,11 +331,18 @@ bool flight_prove(spraay_flight *f)
 
 /* ---- before a Solana message is signed ------------------------------------------ */
 
+/* A transfer of the payer's own: its memo is ours, and its blockhash our RPC's. */
+static bool is_self_paid(const spraay_choice *c)
+{
+    return c->scheme == &spraay_scheme_self_paid_svm;
+}
+
 static void begin_lookup(spraay_flight *f)
 {
     const spraay_choice *c = &f->session.choice;
     bool known = f->client->rpc[rpc_at(f, c->entry->network)].known;
-    const char *blockhash = f->session.own_hash ? NULL : c->entry->blockhash;
+    bool own = f->session.own_hash || is_self_paid(c);
+    const char *blockhash = own ? NULL : c->entry->blockhash;
 
     spraay_lookup_svm_init(&f->chain.lookup, c->entry->network, c->asset, blockhash, known);
     f->asking = FLIGHT_ASKS_LOOKUP;
@@ -325,7 +383,8 @@ bool flight_look_up(spraay_flight *f)
 {
     static const char set_rpc[] = "set rpc = { solana = \"https://…\" } in spraay.open, or SPRAAY_SOLANA_RPC";
     const spraay_offer_entry *e = f->session.choice.entry;
-    bool imposed = e->memo != NULL && e->memo[0] != '\0';
+    bool self_paid = is_self_paid(&f->session.choice);
+    bool imposed = e->memo != NULL && e->memo[0] != '\0' && !self_paid;
     spraay_chain_facts facts = { .last_height = 0 };
 
     if (f->asking != FLIGHT_ASKS_NOTHING) return false;
@@ -344,6 +403,9 @@ bool flight_look_up(spraay_flight *f)
                           "pay in USDC, or buy it without run and purchase=");
         return ask_chain(f);
     }
+    if (self_paid)
+        return refuse(f, "rpc", "a transfer of one's own is sent to the chain, and no RPC is set for it",
+                      set_rpc);
     if (must_scan(f))
         return refuse(
             f, "rpc",
@@ -367,4 +429,25 @@ bool flight_look_up(spraay_flight *f)
     (void)snprintf(facts.blockhash, sizeof facts.blockhash, "%s", e->blockhash);
     spraay_session_chain(&f->session, &facts, NULL, NULL, NULL, NULL, spraay_flight_now(f));
     return true;
+}
+
+/* ---- a transfer of the payer's own ------------------------------------------------ */
+
+#define CAST_MS 240000 /* a blockhash is dead by then, and finally so */
+
+bool flight_broadcast(spraay_flight *f)
+{
+    const spraay_purchase *p = f->purchase;
+
+    if (f->asking != FLIGHT_ASKS_NOTHING) return false;
+    f->cast_until_ms = spraay_flight_now(f).mono_ms + CAST_MS;
+    flight_leaves(f);
+    f->asking = FLIGHT_ASKS_BROADCAST;
+    if (!has_rpc(f, p->network)) { /* it may have been sent before, with an RPC */
+        broadcast_ended(f, f->session.past.sends > 0 ? SPRAAY_CAST_OPEN : SPRAAY_CAST_UNSENT, 0, NO_RPC);
+        return true;
+    }
+    spraay_broadcast_svm_init(&f->chain.cast, p->network, f->session.transaction, p->last_height,
+                              f->client->rpc[rpc_at(f, p->network)].known);
+    return ask_chain(f);
 }

@@ -266,7 +266,7 @@ bool flight_sign(spraay_flight *f)
 static void fix_message(spraay_flight *f)
 {
     const spraay_session *s = &f->session;
-    const char *memo = s->choice.entry != NULL ? s->choice.entry->memo : NULL;
+    const char *memo = s->choice.entry != NULL && !s->self_paid ? s->choice.entry->memo : NULL;
     uint8_t *hash = f->purchase->message32;
 
     memset(hash, 0, sizeof f->purchase->message32);

@@ -38,9 +38,11 @@ void flight_declined(spraay_flight *f); /* the signer outside never saw what it 
 /* flight_wire.c */
 bool flight_request(spraay_flight *f);
 void flight_common(const spraay_flight *f, spraay_request *r);
+void flight_leaves(spraay_flight *f); /* the payment is about to: noted, without waiting */
 
 /* flight_chain.c */
 bool flight_prove(spraay_flight *f);
 bool flight_look_up(spraay_flight *f); /* what a Solana message needs */
+bool flight_broadcast(spraay_flight *f);
 
 #endif

@@ -195,7 +195,7 @@ static spraay_field *fields(const spraay_flight *f, bool paid, size_t *n)
     for (size_t i = 0; i < f->n_headers; i++) all[(*n)++] = f->headers[i];
     if (paid)
         all[(*n)++] =
-            (spraay_field){ spraay_slice_from(f->session.header_name), spraay_buf_slice(&f->session.header) };
+            (spraay_field){ spraay_slice_from(f->session.header_name), spraay_session_shown(&f->session) };
     return all;
 }
 
@@ -236,17 +236,20 @@ static void launch(spraay_flight *f, bool paid)
     }
 }
 
+void flight_leaves(spraay_flight *f)
+{
+    spraay_session_sending(&f->session, spraay_flight_now(f));
+    f->purchase->sends = f->session.sends;
+    f->purchase->sent_at = f->session.sent_at_s;
+    flight_sending(f);
+}
+
 bool flight_request(spraay_flight *f)
 {
     bool paid = f->session.want == SPRAAY_WANT_PAY;
 
     if (f->transfer != NULL || f->in_air) return false;
-    if (paid) { /* the authorization is on record; that it leaves now is noted without waiting */
-        spraay_session_sending(&f->session, spraay_flight_now(f));
-        f->purchase->sends = f->session.sends;
-        f->purchase->sent_at = f->session.sent_at_s;
-        flight_sending(f);
-    }
+    if (paid) flight_leaves(f); /* the authorization is on record */
     if (f->external) {
         f->in_air = true;
         return false;

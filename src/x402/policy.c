@@ -19,10 +19,24 @@ void spraay_policy_narrow(spraay_policy *p)
         if (spraay_policy_payer(p, spraay_network_rail(first)) == NULL) continue;
         p->networks[i] = p->networks[0];
         p->networks[0] = first;
-        p->n_all = p->n_networks;
+        if (p->n_all == 0) p->n_all = p->n_networks;
         p->n_networks = 1;
         return;
     }
+}
+
+void spraay_policy_only(spraay_policy *p, spraay_rail rail)
+{
+    size_t first = 0;
+
+    for (size_t i = 0; i < p->n_networks; i++) {
+        const char *one = p->networks[i];
+        if (spraay_network_rail(one) != rail) continue;
+        for (size_t k = i; k > first; k--) p->networks[k] = p->networks[k - 1];
+        p->networks[first++] = one;
+    }
+    p->n_all = p->n_networks;
+    p->n_networks = first;
 }
 
 const spraay_asset *spraay_policy_asset(const spraay_policy *p, const char *caip2, const char *asset)

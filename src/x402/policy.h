@@ -51,6 +51,9 @@ typedef struct spraay_policy {
  * before. */
 void spraay_policy_narrow(spraay_policy *p);
 
+/* The same with the networks of one rail. */
+void spraay_policy_only(spraay_policy *p, spraay_rail rail);
+
 /* The defaults: nothing allowed yet, windows as above. */
 void spraay_policy_init(spraay_policy *p);
 

@@ -78,6 +78,15 @@ typedef struct spraay_scheme {
 extern const spraay_scheme spraay_scheme_exact_evm;
 extern const spraay_scheme spraay_scheme_exact_svm;
 
+/* Not x402, and so in no list: a transfer that the payer sends himself, by the terms of an 'exact' offer on
+ * Solana. Its payload is the whole transaction, in base64. */
+extern const spraay_scheme spraay_scheme_self_paid_svm;
+
+/* What Solana's two share. The payment that an order asks for, with the payer as its fee payer or the offer's; its
+ * memo is then ours whatever the offer demands. And what a message says, for people. */
+SPRAAY_MUST_USE spraay_err spraay_svm_payment(spraay_solana_payment *p, const spraay_order *o, bool own_fee);
+SPRAAY_MUST_USE spraay_err spraay_svm_typed_data(spraay_buf *out, const spraay_signing *s);
+
 /* The token program of a mint that is built in, base58; NULL for others: the chain knows. */
 const char *spraay_svm_token_program(const spraay_asset *asset);
 

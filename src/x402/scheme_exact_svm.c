@@ -75,19 +75,26 @@ const char *spraay_svm_token_program(const spraay_asset *asset)
     return SPRAAY_SOLANA_TOKEN;
 }
 
-static spraay_err fill(spraay_solana_payment *p, const spraay_order *o)
+spraay_err spraay_svm_payment(spraay_solana_payment *p, const spraay_order *o, bool own_fee)
 {
     const spraay_offer_entry *e = o->entry;
+    bool imposed = e->memo != NULL && e->memo[0] != '\0' && !own_fee;
     const char *program = o->token_program != NULL ? o->token_program : spraay_svm_token_program(o->asset);
     const struct {
         const char *text;
         uint8_t *out32;
     } addresses[] = {
-        { e->fee_payer, p->fee_payer32 }, { o->payer, p->payer32 },        { e->pay_to, p->pay_to32 },
-        { o->asset->asset, p->mint32 },   { program, p->token_program32 }, { o->blockhash, p->blockhash32 },
+        { own_fee ? o->payer : e->fee_payer, p->fee_payer32 },
+        { o->payer, p->payer32 },
+        { e->pay_to, p->pay_to32 },
+        { o->asset->asset, p->mint32 },
+        { program, p->token_program32 },
+        { o->blockhash, p->blockhash32 },
     };
     spraay_err err = SPRAAY_OK;
 
+    memset(p, 0, sizeof *p);
+    p->own_fee = own_fee;
     /* The bytes signed are read from the very strings the policy examined. */
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0] && err == SPRAAY_OK; i++)
         err = addresses[i].text == NULL ? SPRAAY_MISSING
@@ -98,7 +105,7 @@ static spraay_err fill(spraay_solana_payment *p, const spraay_order *o)
         return SPRAAY_RANGE;
     p->amount = strtoull(e->amount, NULL, 10);
     p->decimals = (uint8_t)o->asset->decimals;
-    if (e->memo != NULL && e->memo[0] != '\0') {
+    if (imposed) {
         p->memo_n = strlen(e->memo);
         if (p->memo_n > sizeof p->memo) return SPRAAY_RANGE;
         memcpy(p->memo, e->memo, p->memo_n);
@@ -118,9 +125,8 @@ static spraay_err prepare(spraay_signing *out, const spraay_order *o)
     spraay_err err;
 
     memset(out, 0, sizeof *out);
-    memset(&payment, 0, sizeof payment);
     if (window <= 0 || o->now_s <= 0 || o->now_s > INT64_MAX - window) return SPRAAY_RANGE;
-    err = fill(&payment, o);
+    err = spraay_svm_payment(&payment, o, false);
     if (err == SPRAAY_OK) err = spraay_solana_payment_message(out->message, &out->message_n, &payment);
     if (err != SPRAAY_OK) return err;
     out->scheme = &spraay_scheme_exact_svm;
@@ -130,7 +136,7 @@ static spraay_err prepare(spraay_signing *out, const spraay_order *o)
     return SPRAAY_OK;
 }
 
-static spraay_err typed_data(spraay_buf *out, const spraay_signing *s)
+spraay_err spraay_svm_typed_data(spraay_buf *out, const spraay_signing *s)
 {
     size_t start = out->n;
     spraay_err err = spraay_buf_puts(out, "{\"network\":");
@@ -165,6 +171,6 @@ const spraay_scheme spraay_scheme_exact_svm = {
     .life_s = LIFE_S,
     .fits = fits,
     .prepare = prepare,
-    .typed_data = typed_data,
+    .typed_data = spraay_svm_typed_data,
     .finish = finish,
 };

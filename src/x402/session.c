@@ -7,6 +7,7 @@
 
 #include "codec/url.h"
 #include "x402/session_private.h"
+#include "x402/svm_payload.h"
 
 #define ELSEWHERE_MS 300 /* between two looks at a purchase that another process has in the air */
 
@@ -21,6 +22,7 @@ spraay_err spraay_session_init(spraay_session *s, const spraay_session_config *c
     memset(s, 0, sizeof *s);
     s->cfg = *cfg;
     s->policy = *cfg->policy;
+    if (cfg->self_paid) spraay_policy_only(&s->policy, SPRAAY_RAIL_SVM);
     if (cfg->named) spraay_policy_narrow(&s->policy);
     s->outcome.payment = s->outcome.kind = "";
     s->past.kind = SPRAAY_PAST_NEW;
@@ -138,6 +140,10 @@ static void resume_authorized(spraay_session *s, spraay_now now)
     session_describe(s, "payment", s->past.sends > 0 ? "unanswered" : "unsent", "",
                      "an equal call before this one was left without an answer%s%s", s->past.note ? ": " : "",
                      s->past.note ? s->past.note : "");
+    if (s->self_paid) { /* whatever its age: the chain is looked at first */
+        s->want = SPRAAY_WANT_BROADCAST;
+        return;
+    }
     if (s->past.sends == 0) { /* signed, or about to be, and never presented */
         if (session_alive(s, now))
             session_pay(s);
@@ -257,6 +263,7 @@ void spraay_session_renewed(spraay_session *s, const uint8_t mark32[32], spraay_
     s->signatures = 0;
     s->policy.fixed = NULL;
     spraay_buf_clear(&s->header);
+    session_self_paid_drop(s);
     session_probe(s);
 }
 
@@ -292,6 +299,7 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
     s->expect_unpaid = past->expect_unpaid;
     s->asking = false;
     spraay_buf_clear(&s->header);
+    session_self_paid_drop(s);
     s->policy.fixed = NULL;
     if (past->network != NULL) {
         s->fixed = (spraay_policy_fixed){ past->network, past->asset, past->pay_to };
@@ -304,6 +312,8 @@ void spraay_session_claimed(spraay_session *s, spraay_err err, const spraay_past
         }
         s->version = strcmp(past->header_name, "X-PAYMENT") == 0 ? 1 : 2;
         s->header_name = s->version == 1 ? "X-PAYMENT" : "PAYMENT-SIGNATURE"; /* the record's may go */
+        if (strcmp(past->header_name, SPRAAY_SELF_PAID) == 0 && !session_self_paid_take(s))
+            spraay_buf_clear(&s->header);
         s->valid_before_s = past->header_valid_before_s;
     }
     switch (past->kind) {
@@ -354,7 +364,10 @@ void spraay_session_answered(spraay_session *s, const spraay_answer *a, spraay_s
 {
     if (s->want == SPRAAY_WANT_PAY) {
         s->presentations++;
-        session_answered_paid(s, a, retry_after_s, now);
+        if (s->self_paid)
+            session_self_paid_answered(s, a, retry_after_s, now);
+        else
+            session_answered_paid(s, a, retry_after_s, now);
         return;
     }
     if (date_s > 0) s->skew_s = date_s - now.wall_s;
@@ -365,7 +378,10 @@ void spraay_session_broke(spraay_session *s, const spraay_break *b, spraay_now n
 {
     if (s->want == SPRAAY_WANT_PAY) {
         s->presentations++;
-        session_broke_paid(s, b, now);
+        if (s->self_paid)
+            session_self_paid_broke(s, b, now);
+        else
+            session_broke_paid(s, b, now);
         return;
     }
     session_broke_unpaid(s, b, now);
@@ -385,6 +401,7 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
         s->open = false;
         s->sends = 0;
         spraay_buf_clear(&s->header);
+        session_self_paid_drop(s);
         s->past.valid_before_s = 0;
         if (s->after_note == SPRAAY_WANT_NOTHING) session_money(s, &s->outcome);
         s->want = s->after_note;
@@ -434,7 +451,12 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
         return;
     }
     switch (verdict) {
-    case SPRAAY_VERDICT_USED: proven_lost(s); return;
+    case SPRAAY_VERDICT_USED:
+        if (s->self_paid && !s->detached && !s->asked_for_block)
+            session_self_paid_proven(s, now);
+        else
+            proven_lost(s);
+        return;
     case SPRAAY_VERDICT_VOID:
         if (s->cfg.reconcile) proven_void(s);
         /* Signed once more, and only once: a nonce that was cancelled is void for ever. */
@@ -479,7 +501,7 @@ void spraay_session_woke(spraay_session *s, spraay_now now)
         session_probe(s);
         return;
     }
-    if (s->after_wait == SPRAAY_WANT_PAY && !session_alive(s, now)) {
+    if (s->after_wait == SPRAAY_WANT_PAY && !s->self_paid && !session_alive(s, now)) {
         if (spraay_represent_rules(s->cfg.cls)->resign || !s->open)
             session_expired(s);
         else
@@ -504,6 +526,7 @@ bool spraay_session_detach(spraay_session *s, const char *kind, const char *code
     switch (s->want) {
     case SPRAAY_WANT_NOTHING: return true;
     case SPRAAY_WANT_RECORD:
+    case SPRAAY_WANT_BROADCAST:
     case SPRAAY_WANT_PAY:
     case SPRAAY_WANT_DELIVER:
     case SPRAAY_WANT_LOSE:
@@ -539,9 +562,10 @@ void spraay_session_attach(spraay_session *s, int64_t deadline_ms)
 
 const char *spraay_want_name(spraay_want w)
 {
-    static const char *const names[] = { "claim",  "probe", "approval", "reserve", "chain",  "signature",
-                                         "record", "pay",   "deliver",  "lose",    "unsend", "void",
-                                         "lost",   "repay", "anew",     "proof",   "wait",   "nothing" };
+    static const char *const names[] = { "claim",     "probe",  "approval",  "reserve", "chain",
+                                         "signature", "record", "broadcast", "pay",     "deliver",
+                                         "lose",      "unsend", "void",      "lost",    "repay",
+                                         "anew",      "proof",  "wait",      "nothing" };
     return names[w];
 }
 

@@ -11,7 +11,8 @@
  *                    expired ─> PROVE, lost ─> FAILED                      └──> PROVE ─> FAILED
  *
  * On Solana the chain is asked for a blockhash between RESERVE and SIGN; and what has expired is never signed
- * again before the chain says that it did not settle, for there is no nonce that would let only one of two.
+ * again before the chain says that it did not settle, for there is no nonce that would let only one of two. A
+ * transfer of the payer's own (x402/session_self_paid.c) is sent to the chain between RECORD and PAY.
  *
  * Whoever drives it (client/flight over libcurl, a spec, another HTTP client through Lua) fulfils
  * the want and reports; every report moves the session on. A session pays at most one authorization
@@ -41,6 +42,7 @@ typedef enum spraay_want {
     SPRAAY_WANT_CHAIN,     /* what a Solana message needs of the chain: spraay_session_chain */
     SPRAAY_WANT_SIGNATURE, /* over session->signing: spraay_session_signed */
     SPRAAY_WANT_RECORD,    /* session->header made durable: spraay_session_recorded */
+    SPRAAY_WANT_BROADCAST, /* the transaction in session->header sent, until the chain has it: _broadcast */
     SPRAAY_WANT_PAY,       /* the request with session->header: _answered / _broke */
     SPRAAY_WANT_DELIVER,   /* the answer made durable: spraay_session_noted */
     SPRAAY_WANT_LOSE,      /* "no answer told" made durable: spraay_session_noted */
@@ -84,6 +86,7 @@ typedef struct spraay_session_config {
     bool reconcile;              /* only ask the chain about what is on record */
     bool ask;                    /* the caller wants a last word */
     bool claims;                 /* false: a free request that has no purchase, and pays nothing */
+    bool self_paid;              /* on Solana, by a transfer of the payer's own */
     bool named;                  /* by run or purchase=: it takes the first network that can be paid on */
     spraay_class cls;            /* how an unanswered presentation is repeated */
     bool probe_safe;             /* the unpaid request may be repeated after it was sent */
@@ -143,6 +146,16 @@ typedef enum spraay_verdict {
     SPRAAY_VERDICT_USED
 } spraay_verdict;
 
+/* What became of a transaction that is being sent. */
+typedef enum spraay_cast {
+    SPRAAY_CAST_CONFIRMED, /* the chain has it, and it moved the money */
+    SPRAAY_CAST_FAILED,    /* the chain has it as a failure: only a fee was paid */
+    SPRAAY_CAST_REFUSED,   /* the node does not take it */
+    SPRAAY_CAST_EXPIRED,   /* not seen, and too late to be taken into a block: to be proven */
+    SPRAAY_CAST_OPEN,      /* not seen by now */
+    SPRAAY_CAST_UNSENT     /* and no byte of it has left */
+} spraay_cast;
+
 typedef struct spraay_now {
     int64_t mono_ms;
     int64_t wall_s;
@@ -171,11 +184,15 @@ typedef struct spraay_session {
     unsigned signatures; /* asked for in this session */
 
     const char *header_name; /* static */
-    spraay_buf header;       /* value; a bearer cheque, wiped */
+    spraay_buf header;       /* value; a bearer cheque, wiped. See spraay_session_shown */
     int version;             /* x402 version of the header */
     int64_t valid_before_s;  /* of the header */
     int64_t until_s;         /* when it counts as spent, and an error says that it cannot settle any more */
     spraay_chain_facts facts;
+    bool self_paid;                            /* the header is a transaction of the payer's own */
+    char transaction[SPRAAY_SOLANA_SIGNATURE]; /* its id */
+    bool asked_for_block;                      /* the chain was asked for it once more, after proof */
+    int64_t landed_s; /* the time of its block; 0: the chain is not known to have it */
     bool open;        /* an authorization may be out there */
     bool asking;      /* a signer outside has the terms */
     bool open_before; /* 'open' before it got them */
@@ -245,6 +262,9 @@ void spraay_session_chain(spraay_session *s, const spraay_chain_facts *facts, co
                           const char *code, const char *why, const char *hint, spraay_now now);
 void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, const char *why, spraay_now now);
 void spraay_session_recorded(spraay_session *s, spraay_now now);
+/* 'why': FAILED, REFUSED, OPEN and UNSENT. 'block_s': CONFIRMED, the time of its block, 0 when nobody says. */
+void spraay_session_broadcast(spraay_session *s, spraay_cast cast, int64_t block_s, const char *why,
+                              spraay_now now);
 void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now);
 void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t block_s, const char *why,
                            spraay_now now);
@@ -264,6 +284,9 @@ void spraay_session_attach(spraay_session *s, int64_t deadline_ms);
 /* What a call that stops waiting now has to say while the session goes on. */
 void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind,
                               const char *code, const char *why);
+
+/* What the header says when it is sent: its value, or the name of the transaction that it stands for. */
+spraay_slice spraay_session_shown(const spraay_session *s);
 
 /* What kind of chain the last authorization is for; NONE before the first. */
 spraay_rail spraay_session_rail(const spraay_session *s);

@@ -23,7 +23,7 @@ void session_line(char *out, size_t size, const char *text)
 
 void session_money(const spraay_session *s, spraay_outcome *o)
 {
-    if (s->lost) {
+    if (s->lost || s->landed_s > 0) {
         o->paid = SPRAAY_PAID_YES;
         return;
     }
@@ -60,7 +60,7 @@ void session_describe(spraay_session *s, const char *kind, const char *code, con
 void spraay_session_situation(const spraay_session *s, spraay_outcome *out, const char *kind,
                               const char *code, const char *why)
 {
-    bool in_flight = s->want == SPRAAY_WANT_PAY;
+    bool in_flight = s->want == SPRAAY_WANT_PAY || s->want == SPRAAY_WANT_BROADCAST;
 
     memset(out, 0, sizeof *out);
     out->payment = "";
@@ -72,7 +72,7 @@ void spraay_session_situation(const spraay_session *s, spraay_outcome *out, cons
     session_money(s, out);
     out->status = s->outcome.status;
     out->retry_after_s = s->outcome.retry_after_s;
-    if (out->paid == SPRAAY_PAID_MAYBE)
+    if (out->paid == SPRAAY_PAID_MAYBE || (s->landed_s > 0 && !s->lost))
         session_line(
             out->hint, sizeof out->hint,
             "call again with the same arguments: the answer is picked up, or the same payment presented");

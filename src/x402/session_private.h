@@ -4,6 +4,7 @@
  * session.c          begins, resumes what is on record, waits, takes notes, ends
  * session_unpaid.c   the request without a payment, the choice, the signature
  * session_paid.c     the request with it, and what its answer means
+ * session_self_paid.c  the same two, where the payment is a transaction that is sent first
  * session_outcome.c  the words for an end */
 #ifndef SPRAAY_X402_SESSION_PRIVATE_H
 #define SPRAAY_X402_SESSION_PRIVATE_H
@@ -53,5 +54,13 @@ void session_answered_unpaid(spraay_session *s, const spraay_answer *a, spraay_s
 void session_broke_unpaid(spraay_session *s, const spraay_break *b, spraay_now now);
 void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t after_s, spraay_now now);
 void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now);
+
+/* The header at hand is a transaction of the payer's own, or becomes one: take its name. False when it is none. */
+bool session_self_paid_take(spraay_session *s);
+void session_self_paid_drop(spraay_session *s);
+/* Its memo was found on the chain: look after its block, and name it in the request. */
+void session_self_paid_proven(spraay_session *s, spraay_now now);
+void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64_t after_s, spraay_now now);
+void session_self_paid_broke(spraay_session *s, const spraay_break *b, spraay_now now);
 
 #endif

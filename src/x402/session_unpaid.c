@@ -184,6 +184,10 @@ static void choose(spraay_session *s, const spraay_answer *a)
         session_fail(s);
         return;
     }
+    if (s->cfg.self_paid && s->choice.entry->rail == SPRAAY_RAIL_SVM) {
+        s->choice.scheme = &spraay_scheme_self_paid_svm;
+        s->choice.window_s = spraay_scheme_self_paid_svm.life_s;
+    }
     if (micro_dollars(s->micro, &s->choice) != SPRAAY_OK) {
         session_describe(s, "policy", "amount", "", "the price %s is beyond anything this client counts",
                          s->choice.price);
@@ -399,7 +403,10 @@ void spraay_session_signed(spraay_session *s, const uint8_t *sig, size_t n, cons
     spraay_buf_init(&payload, SPRAAY_SESSION_HEADER_MAX);
     spraay_buf_clear(&s->header);
     err = s->choice.scheme->finish(&payload, &s->signing, sig, n);
-    if (err == SPRAAY_OK)
+    if (err == SPRAAY_OK && s->choice.scheme == &spraay_scheme_self_paid_svm) {
+        err = spraay_buf_put_slice(&s->header, spraay_buf_slice(&payload));
+        if (err == SPRAAY_OK && !session_self_paid_take(s)) err = SPRAAY_SYNTAX;
+    } else if (err == SPRAAY_OK)
         err = spraay_payload_header(&s->header_name, &s->header, &s->offer, s->choice.index,
                                     spraay_buf_slice(&payload), &options);
     spraay_buf_wipe(&payload);
@@ -460,5 +467,8 @@ void spraay_session_recorded(spraay_session *s, spraay_now now)
         s->want = SPRAAY_WANT_UNSEND;
         return;
     }
-    session_pay(s);
+    if (s->self_paid)
+        s->want = SPRAAY_WANT_BROADCAST;
+    else
+        session_pay(s);
 }

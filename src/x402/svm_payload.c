@@ -96,13 +96,15 @@ static void read_memo(reader *r, const table *t, spraay_svm_payload *out)
 spraay_err spraay_svm_message_read(spraay_svm_payload *out, const uint8_t *message, size_t n)
 {
     reader r = { out->message, n, 0, n <= sizeof out->message };
+    uint8_t signers;
     table t;
 
     if (!r.ok) return SPRAAY_SYNTAX;
     memcpy(out->message, message, n);
     out->message_n = n;
     if (*take(&r, 1) != 0x80) r.ok = false;
-    if (*take(&r, 1) != 2) r.ok = false; /* the fee payer and the payer */
+    signers = *take(&r, 1); /* the fee payer and the payer, who may be one */
+    if (signers != 1 && signers != 2) r.ok = false;
     (void)take(&r, 2);
     t.n = take_count(&r);
     if (t.n < 3 || t.n > SPRAAY_SOLANA_ACCOUNTS) return SPRAAY_SYNTAX;
@@ -115,6 +117,7 @@ spraay_err spraay_svm_message_read(spraay_svm_payload *out, const uint8_t *messa
     read_transfer(&r, &t, out);
     read_memo(&r, &t, out);
     if (take_count(&r) != 0 || r.i != r.n) r.ok = false;
+    if ((memcmp(out->fee_payer32, out->payer32, 32) == 0) != (signers == 1)) r.ok = false;
     return r.ok ? SPRAAY_OK : SPRAAY_SYNTAX;
 }
 
@@ -130,20 +133,20 @@ bool spraay_svm_transaction_message(spraay_slice transaction, spraay_slice *mess
     return true;
 }
 
-static spraay_err read_transaction(spraay_svm_payload *out, const spraay_json *doc)
+/* 'sig64': the first signature; NULL where it is not asked for. */
+static spraay_err read_transaction(spraay_svm_payload *out, spraay_slice text, uint8_t *sig64)
 {
-    spraay_slice text, message;
+    spraay_slice message;
     spraay_buf wire;
     spraay_err err;
 
-    err = spraay_json_plain(doc, spraay_json_get(doc, spraay_json_get(doc, 0, "payload"), "transaction"),
-                            &text);
-    if (err != SPRAAY_OK) return SPRAAY_SYNTAX;
+    memset(out, 0, sizeof *out);
     spraay_buf_init(&wire, SPRAAY_SOLANA_MESSAGE_MAX + 129);
     err = spraay_base64_decode(&wire, text.p, text.n);
     if (err == SPRAAY_OK && !spraay_svm_transaction_message(spraay_buf_slice(&wire), &message))
         err = SPRAAY_SYNTAX;
     if (err == SPRAAY_OK) err = spraay_svm_message_read(out, (const uint8_t *)message.p, message.n);
+    if (err == SPRAAY_OK && sig64 != NULL) memcpy(sig64, wire.d + 1, 64);
     spraay_buf_wipe(&wire);
     return err == SPRAAY_OK || err == SPRAAY_NOMEM ? err : SPRAAY_SYNTAX;
 }
@@ -151,15 +154,36 @@ static spraay_err read_transaction(spraay_svm_payload *out, const spraay_json *d
 spraay_err spraay_svm_payload_read(spraay_svm_payload *out, spraay_slice header_value)
 {
     spraay_json doc = { 0 };
+    spraay_slice text = { "", 0 };
     spraay_buf json;
     spraay_err err;
 
-    memset(out, 0, sizeof *out);
     spraay_buf_init(&json, JSON_MAX);
     err = spraay_base64_decode(&json, header_value.p, header_value.n);
     if (err == SPRAAY_OK) err = spraay_json_parse(&doc, json.d, json.n, SPRAAY_JSON_DEPTH, SPRAAY_JSON_NODES);
-    if (err == SPRAAY_OK) err = read_transaction(out, &doc);
+    if (err == SPRAAY_OK)
+        err = spraay_json_plain(
+            &doc, spraay_json_get(&doc, spraay_json_get(&doc, 0, "payload"), "transaction"), &text);
+    if (err == SPRAAY_OK) err = read_transaction(out, text, NULL);
     spraay_json_wipe(&doc);
     spraay_buf_wipe(&json);
     return err == SPRAAY_OK || err == SPRAAY_NOMEM ? err : SPRAAY_SYNTAX;
+}
+
+spraay_err spraay_svm_record_read(spraay_svm_payload *out, const char *header_name, spraay_slice header_value)
+{
+    if (strcmp(header_name, SPRAAY_SELF_PAID) != 0) return spraay_svm_payload_read(out, header_value);
+    return read_transaction(out, header_value, NULL);
+}
+
+spraay_err spraay_svm_self_paid_id(char out[SPRAAY_SOLANA_SIGNATURE], spraay_slice transaction64)
+{
+    spraay_svm_payload is;
+    uint8_t sig64[64];
+    spraay_err err = read_transaction(&is, transaction64, sig64);
+
+    if (err != SPRAAY_OK) return err;
+    if (memcmp(is.fee_payer32, is.payer32, 32) != 0) return SPRAAY_SYNTAX;
+    spraay_solana_signature_format(out, sig64);
+    return SPRAAY_OK;
 }

@@ -268,8 +268,10 @@ check.rate = function(value, config)
 end
 
 check.first_request_payment = later("is not in this version", nil, { [false] = true })
-check.solana_tx = later("is not in this version",
-  "networks = { \"solana\" } pays there as x402 does, on every route, and without a fee", { [false] = true })
+check.solana_tx = function(value, config)
+  if type(value) ~= "boolean" then return "must be true or false" end
+  config.solana_tx = value
+end
 check.on_lost = one_of("fail", "repay")
 
 check.clock = function(value, config)

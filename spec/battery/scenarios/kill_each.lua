@@ -21,14 +21,25 @@ local FLOWS = {
   { row = "batch, answers kept", long = true, keeps = true, list = function()
     return { calls.new("batch", "a harbour") }
   end },
+  { row = "gpu, by a transfer of one's own", rail = "solana", open = { solana_tx = true }, list = function()
+    return { calls.new("gpu", "a harbour") }
+  end },
 }
+
+-- What the flow opens its client with, and the name of its run where it has one.
+local function opened(flow, run)
+  local open = { run = run }
+  for name, value in pairs(flow.open or {}) do open[name] = value end
+  return { open = open }
+end
 
 -- One kill. Returns whether it came to that.
 local function kill_at(t, flow, k, deed)
   local killed
   t:sub(function(s)
     local list = flow.list()
-    local plan = s:plan(list, { open = { run = "night" }, save = s.folder, tries = 1 })
+    local plan = s:plan(list, opened(flow, "night"))
+    plan.save, plan.tries = s.folder, 1
     s.box:config{ replay = flow.keeps or false }
     killed = s:run(plan, { shim = { AT = "all:" .. k, DO = deed } }).killed
     s:run(s.but(plan, { tries = 3 }))
@@ -42,7 +53,7 @@ end
 
 local function run(bench, flow, lane)
   return function(t)
-    t:learn(t:plan(flow.list()))
+    t:learn(t:plan(flow.list(), opened(flow)))
     local roll = bench.dice("kill_each " .. flow.row .. lane)
     local kills, step = 0, bench.full and LANES or LANES * 5
     for k = lane, MOST, step do
@@ -59,7 +70,7 @@ end
 function kill_each.trials(bench)
   local list = {}
   for _, flow in ipairs(FLOWS) do
-    if bench.full or not flow.long then
+    if (bench.full or not flow.long) and (flow.rail or bench.rail) == bench.rail then
       for lane = 1, LANES do list[#list + 1] = { row = flow.row, run = run(bench, flow, lane) } end
     end
   end

@@ -93,6 +93,9 @@ export class Machine {
                                 TOKEN_PROGRAM_ADDRESS));
   }
 
+  // For the fees of what an owner sends himself.
+  pay(owner, amount) { this.svm.airdrop(address(owner), lamports(BigInt(amount))); }
+
   async empty(owner) {
     const at = await this.tokenAccount(owner);
     this.svm.setAccount(account(at, tokenData(this.mint, address(owner), 0n), TOKEN_PROGRAM_ADDRESS));

@@ -75,8 +75,9 @@ const levers = {
     const { secret, address } = await solanaKey(label);
     return { key: key(label), address: evm.address, solana: { secret, address } };
   },
-  async fund({ network, address, amount, ether }) {
-    if (solana.machines[network]) await solana.machines[network].fund(address, amount);
+  async fund({ network, address, amount, ether, lamports }) {
+    if (lamports) solana.machines[network].pay(address, lamports);
+    else if (solana.machines[network]) await solana.machines[network].fund(address, amount);
     else {
       if (amount) await chains[network].mint(address, amount);
       if (ether) await chains[network].levers.setBalance({ address, value: parseEther(ether) });
