@@ -117,7 +117,7 @@ describe("spraay.open", function()
     out:write("[", ("1,"):rep(63), "1]")
     out:close()
     os.execute("chmod 600 " .. file)
-    local made, message = config { solana_tx = true, wallet = spraay.wallet.solana(file) }
+    local made, message = spraay.open { solana_tx = true, wallet = spraay.wallet.solana(file) }
     os.remove(file)
     assert.is_nil(made)
     assert.truthy(message:find("SPRAAY_SOLANA_RPC", 1, true), message)
