@@ -39,10 +39,10 @@ local MUTANTS = {
   },
   {
     name = "occurrence counted on error",
-    old = "    return r->p->claimed || (r->p->state",
+    old = "    return r->p->claimed || (handed_out",
     new = "    return r->p->claimed || r->p->state == SPRAAY_STATE_UNKNOWN ||\n"
       .. "           r->p->state == SPRAAY_STATE_PAID_LOST ||\n"
-      .. "           (r->p->state",
+      .. "           (handed_out",
     only = "deleted/its answers lost; run =", sign = "settled %d+ times",
   },
   {
