@@ -52,6 +52,7 @@ end
 -- ---- the settlements ---------------------------------------------------------------------------------
 
 local function check_terms(verdict, row, home, prices)
+  if not row.route then return wrong(verdict, "%s moved, and no request ever named it", row.amount) end
   if row.payTo:lower() ~= home.payTo:lower() then wrong(verdict, "paid to %s", row.payTo) end
   if row.network ~= home.network then wrong(verdict, "paid on %s", row.network) end
   if not prices[row.route] or tonumber(row.amount) > prices[row.route] then
@@ -132,8 +133,8 @@ end
 function judge.weigh(books, plan, outcomes, law)
   local verdict, groups, prices = judge.new(), {}, published()
   for _, row in ipairs(books.settled) do
-    local group = group_of(row)
-    groups[group] = (groups[group] or 0) + 1
+    local group = row.route and group_of(row)
+    if group then groups[group] = (groups[group] or 0) + 1 end
     check_terms(verdict, row, law.home, prices)
   end
   if law.cap then check_cap(verdict, books, law.cap) end

@@ -2,7 +2,7 @@
 -- rule at a time, and the interop specs have to turn red each time. They have to be green for the copy as it is.
 --
 -- A mutation is exact text in one file; text that is not found, or twice, is an error, so that the list follows
--- the code.
+-- the code; `--check` looks for that alone.
 -- SPDX-License-Identifier: MIT
 
 local MUTANTS = {
@@ -69,6 +69,27 @@ local function spill(path, text)
   file:close()
 end
 
+-- Where in its file the text stands; nil and why not.
+local function place_of(mutant, source)
+  local at, last = source:find(mutant.old, 1, true)
+  if not at then return nil, mutant.file .. " has no such text any more" end
+  if source:find(mutant.old, last + 1, true) then return nil, mutant.file .. " has that text twice" end
+  return at, last
+end
+
+if arg[1] == "--check" then
+  local failed = 0
+  for _, mutant in ipairs(MUTANTS) do
+    local at, why = place_of(mutant, slurp(mutant.file) or "")
+    if not at then
+      failed = failed + 1
+      print(("%s: %s"):format(mutant.name, why))
+    end
+  end
+  print(("%d passed, %d failed"):format(#MUTANTS - failed, failed))
+  os.exit(failed == 0 and 0 or 1)
+end
+
 local pwd = output_of "pwd":gsub("%s+$", "")
 local folder = os.tmpname()
 os.remove(folder)
@@ -101,9 +122,8 @@ local function try(mutant)
   local path = folder .. "/" .. mutant.file
   local source = slurp(path)
   if not source then return "left_out", "there is no " .. mutant.file end
-  local at, last = source:find(mutant.old, 1, true)
-  if not at then return "missed", mutant.file .. " has no such text any more" end
-  if source:find(mutant.old, last + 1, true) then return "missed", mutant.file .. " has that text twice" end
+  local at, last = place_of(mutant, source)
+  if not at then return "missed", last end
   local key = table.concat(mutant.specs, " ")
   if not good[key] then
     local passed, failed, said = run(mutant.specs)
