@@ -13,6 +13,7 @@ local ledger = require "spraay.ledger"
 local origin = require "spraay.options.origin"
 local purchases = require "spraay.purchases"
 local task = require "spraay.task"
+local wait = require "spraay.wait"
 local wallets = require "spraay.wallet"
 
 local reconcile = {}
@@ -114,6 +115,21 @@ local function run(client, rows, deadline)
   return out
 end
 
+-- "pid path", and whose chain -> the task that has looked at it by itself, or does; see below.
+local own = {}
+
+local function own_key(client)
+  return ("%s %s %s"):format(core.pid(), client.config.ledger, tostring(client.config.loopback))
+end
+
+-- What we look at by ourselves would seem to be under way to the caller: it is let finish.
+local function wait_for_own(client, deadline)
+  local looking = client.config.ledger and own[own_key(client)]
+  if looking and not looking.finished then
+    return wait.until_ { poll = function() return looking.finished end, at = deadline }
+  end
+end
+
 --- client:reconcile { timeout = seconds }.
 function reconcile.of_client(client, given)
   local where = "client:reconcile"
@@ -131,6 +147,7 @@ function reconcile.of_client(client, given)
   local _, wallet_err = call.core_client(client)
   if wallet_err then return errors.fail(wallet_err) end   -- only the wallet that pays reads its own records
   local deadline = engine.now() + total_ms / 1000
+  if wait_for_own(client, deadline) == "cancelled" then return errors.fail(wait.cancelled_error()) end
   local rows, message, err = ledger.ask_client(client, "list", { open = true })
   if not rows then return nil, message, err end
   return run(client, rows, deadline)
@@ -140,8 +157,6 @@ end
 
 -- How many are looked at after one start; the next start has the rest.
 local AT_ONCE = 32
-
-local looked = {}   -- "pid path", and whose chain -> true
 
 -- Can the chain tell, and is it this client's business? An equal call that arrives meanwhile waits for what
 -- the chain says, as it would have to without us.
@@ -164,12 +179,8 @@ end
 --- A paid call was made: once per process and ledger, what has expired is looked at in the background.
 -- The task belongs to nobody: no run waits for it, and what goes wrong in it is not told.
 function call.used(client)
-  local path = client.config.ledger
-  if not path then return end
-  local key = ("%s %s %s"):format(core.pid(), path, tostring(client.config.loopback))
-  if looked[key] then return end
-  looked[key] = true
-  task.background(look_after, client)
+  if not client.config.ledger or own[own_key(client)] then return end
+  own[own_key(client)] = task.background(look_after, client)
 end
 
 return reconcile

@@ -261,6 +261,19 @@ describe("client:reconcile", function()
     assert.equal(1, #client:purchases())
   end)
 
+  it("has what the process is looking at by itself already", function()
+    box:fault("reset_before_settle", { times = 90 })
+    process([[ for i = 1, 8 do client:chat("x" .. i, { once = true, timeout = 0.5 }) end ]], "per_day = false")
+    box:clear()
+    open {}
+    later(1000)
+    assert.equal("settled", assert(client:chat "another").payment.status)     -- the first paid call begins the look
+    local done = assert(client:reconcile())
+    assert.equal(0, done.open)
+    assert.equal("0.000000", assert(client:summary()).open)
+    assert.equal(1, box:ledger().count)
+  end)
+
   it("never pays, and leaves what it cannot prove", function()
     open { rpc = false }
     box:fault("reset_before_settle", { times = 9 })
