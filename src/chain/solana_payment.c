@@ -25,6 +25,8 @@ spraay_err spraay_solana_payment_message(uint8_t out[SPRAAY_SOLANA_MESSAGE_MAX],
 {
     static const uint8_t limit[] = { 0x02, 0x20, 0x4e, 0, 0 };          /* 20000 compute units */
     static const uint8_t price[] = { 0x03, 0x01, 0, 0, 0, 0, 0, 0, 0 }; /* 1 micro-lamport each */
+    /* 50000 each, 1000 lamports in all: a fifth more than the signature costs, so that blocks take it soon. */
+    static const uint8_t own_price[] = { 0x03, 0x50, 0xc3, 0, 0, 0, 0, 0, 0 };
     uint8_t budget32[32], memo32[32], transfer[10];
     spraay_solana_account moves[4] = {
         { .writable = true }, { .writable = false }, { .writable = true }, { .signer = true }
@@ -46,7 +48,7 @@ spraay_err spraay_solana_payment_message(uint8_t out[SPRAAY_SOLANA_MESSAGE_MAX],
 
     const spraay_solana_instruction list[] = {
         { .program32 = budget32, .data = limit, .n_data = sizeof limit },
-        { .program32 = budget32, .data = price, .n_data = sizeof price },
+        { .program32 = budget32, .data = p->own_fee ? own_price : price, .n_data = sizeof price },
         { .program32 = p->token_program32,
           .accounts = moves,
           .n_accounts = 4,
