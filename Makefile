@@ -221,6 +221,7 @@ battery:
 	@.ci/setup test
 	@$(MAKE) -s LUA_VERSION=5.4 module $(SHIM)
 	@$(BATTERY) spec/battery/run.lua --full $(if $(SEED),--seed $(SEED))
+	@$(BATTERY) spec/battery/run.lua --full --rail solana $(if $(SEED),--seed $(SEED))
 	@$(BATTERY) spec/battery/mutants.lua
 
 crash:

@@ -30,10 +30,14 @@ end
 --- What a command of `spraay` says, and whether it ends well.
 ---@return string text, boolean ok
 function process.command(paths, options, words)
-  local pipe = assert(io.popen(("cd %s; exec env LUA_PATH=%s LUA_CPATH=%s HOME=%s SPRAAY_GATEWAY=%s SPRAAY_BASE_RPC=%s "
-    .. "SPRAAY_PRIVATE_KEY=%s lua5.4 -e %s /dev/null %s 2>&1 </dev/null"):format(quoted(paths.root),
-    quoted(paths.lua_path), quoted(paths.lua_cpath), quoted(options.folder), quoted(options.box.url),
-    quoted(options.box.rpc), quoted(options.box.key), quoted [[os.exit(require "spraay.cli".main(arg))]], words)))
+  local env = {}
+  for name, value in pairs{
+    LUA_PATH = paths.lua_path, LUA_CPATH = paths.lua_cpath, HOME = options.folder, SPRAAY_GATEWAY = options.box.url,
+    SPRAAY_BASE_RPC = options.box.rpc, SPRAAY_PRIVATE_KEY = options.box.key,
+    SPRAAY_SOLANA_RPC = options.box.solana_rpc, SPRAAY_SOLANA_KEY = options.box.solana_key,
+  } do env[#env + 1] = name .. "=" .. quoted(value) end
+  local pipe = assert(io.popen(("cd %s; exec env %s lua5.4 -e %s /dev/null %s 2>&1 </dev/null"):format(
+    quoted(paths.root), table.concat(env, " "), quoted [[os.exit(require "spraay.cli".main(arg))]], words)))
   local socket = assert(cqueues_socket.dup(pipe))
   socket:onerror(function(_, _, why) return why end)
   local text = socket:xread("*a", "b", DEADLINE) or ""

@@ -66,7 +66,9 @@ local function must(fault, bench)
   local stage = faults.catalogue[fault].stage
   return function(call)
     -- Without a nonce the chain is asked before anything is signed, and what it may still settle is waited for.
-    if not bench.has_nonce and (stage == "rpc" or fault:find "^solana_settle_") then return nil end
+    if not bench.has_nonce and (stage == "rpc" or fault:find "^solana_settle_" or fault == "foreign_fee_payer") then
+      return nil
+    end
     if stage == "rpc" or HARMLESS[fault] or DELIVERED[fault] then return "deliver" end
     if after_settling(fault) then return nil end
     if stage == "terms" or stage == "challenge" or stage == "accept" then return "deliver" end
