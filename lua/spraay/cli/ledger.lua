@@ -34,7 +34,8 @@ local function moment(text)
     local noon = os.time { year = tonumber(year), month = tonumber(month), day = tonumber(day), hour = 12 }
     local utc = os.date("!*t", noon)
     utc.isdst = os.date("*t", noon).isdst
-    return noon + os.difftime(noon, os.time(utc)) - 12 * 3600   -- midnight UTC
+    local midnight = noon + os.difftime(noon, os.time(utc)) - 12 * 3600   -- UTC
+    if os.date("!%Y-%m-%d", midnight) == text then return midnight end   -- else there is no such day
   end
   if text:match("^%d+$") and #text < 13 then return tonumber(text) end
   return nil, text .. " is no moment: write 7d, 12h, 2026-11-24, or seconds since 1970"
