@@ -380,7 +380,8 @@ describe("one's own word", function()
     { "accept-price chta 0.04", "Did you mean" }, { "accept-price chat 0,04", "is not an amount" },
     { "accept-price chat 0.04 --gateway nowhere", "not an origin" },
     { "accept-price models 0.04", "no price is published" }, { "void", "missing argument" },
-    { "--state lost", "must be a state" }, { "--since yesterday", "is no moment" }, { "--since 2026-13-45", "is no moment" },
+    { "--state lost", "must be a state" }, { "--since yesterday", "is no moment" },
+    { "--since 2026-13-45", "is no moment" },
 
     { "--limit many", "whole number" },
     { "list --csv --json", "exclude each other" }, { "verify --csv", "list and sum" },
