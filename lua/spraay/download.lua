@@ -126,12 +126,35 @@ function download.write(path, data)
   return cannot_write(path, write_why or close_why)
 end
 
---- Is there a file?
-function download.exists(path)
+-- What a file looked like when it was kept lies beside it, under a name of its own.
+local function seal_path(path)
+  return (path:gsub("([^/]*)$", ".%1.sum"))
+end
+
+-- A file's size, and its hash where it is no matter of time; nil when it cannot be read.
+local function looks(path)
   local file = io.open(path, "rb")
-  if not file then return false end
+  if not file then return nil end
+  local size = file:seek "end"
+  local data = size and size <= MEMORY_MAX and file:seek "set" and file:read "*a"
   file:close()
-  return true
+  if not size or (size <= MEMORY_MAX and not data) then return nil end
+  return ("%d %s"):format(size, data and core.hex_encode(core.sha256(data)) or "-")
+end
+
+--- Note what a kept file looks like.
+function download.seal(path)
+  local text = looks(path)
+  if text then download.write(seal_path(path), text) end
+end
+
+--- Is there a kept file, and is it what was kept? What a disk has cut short is none.
+function download.is_kept(path)
+  local now, file = looks(path), io.open(seal_path(path), "rb")
+  if not file then return now ~= nil end   -- one without a seal: of an earlier version, or the disk was full
+  local text = file:read "*a"
+  file:close()
+  return now == text
 end
 
 --- Fetch a link to a path; `how` as for download.fetch. Returns the path, or nil, message, err.
@@ -202,7 +225,7 @@ function download.save(urls, path, config, files)
     local target = path:sub(-1) == "/" and path .. name_of(url, i, used) or numbered(path, i)
     local kept = files and files[i]
     local written, message, err
-    if kept and download.exists(kept) then
+    if kept and download.is_kept(kept) then
       written, message, err = copy(kept, target)
     else
       written, message, err = download.to_file(url, target, config)

@@ -4,9 +4,13 @@
 local errors = require "spraay.errors"
 local json = require "spraay.json"
 local money = require "spraay.money"
+local networks = require "spraay.options.networks"
 local routes = require "spraay.routes"
 
 local failure = {}
+
+local NAMES = {}
+for name, id in pairs(networks) do NAMES[id] = name end
 
 --- An answer's body: decoded when it is JSON, else as it is.
 function failure.body(text)
@@ -82,12 +86,14 @@ function commands.price_raised(client, fields, request)
     failure.command(client, ("accept-price %s %s%s"):format(label, price, gateway)))
 end
 
-function commands.pay_to(client, fields)
+function commands.pay_to(client, fields, _, raw)
   local origin, address = tostring(fields.message):match("^(%S+) asks to be paid at (%w+)")
   if not origin then return nil end
   local once = ("If you know that the change is right, name the receiver in pay_to = { \"%s\" }"):format(address)
   if not client.config.ledger then return once end
-  return once .. ", or for good: " .. failure.command(client, ("trust %s %s"):format(quoted(origin), address))
+  local network = raw.terms and raw.terms.network
+  local where = network and network ~= networks.base and " --network " .. quoted(NAMES[network] or network) or ""
+  return once .. ", or for good: " .. failure.command(client, ("trust %s %s%s"):format(quoted(origin), address, where))
 end
 
 function commands.paid_lost(client, fields)
@@ -128,7 +134,7 @@ function failure.of(client, raw, request, wallet_err)
     end
   end
   local command = commands[fields.code]
-  fields.hint = command and command(client, fields, request) or fields.hint or advice(fields)
+  fields.hint = command and command(client, fields, request, raw) or fields.hint or advice(fields)
   return errors.new(fields)
 end
 

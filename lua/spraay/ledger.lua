@@ -12,7 +12,7 @@ local ledger = {}
 -- code of the core -> kind and code of the error.
 local KINDS = {
   MISSING = { "usage", "purchase_missing" }, STATE = { "usage", "purchase_state" },
-  PERMISSION = { "wallet", "missing" }, CHECKSUM = { "ledger", "ledger_corrupt" },
+  KEY = { "wallet", "missing" }, CHECKSUM = { "ledger", "ledger_corrupt" },
   VERSION = { "ledger", "ledger_newer" }, BUSY = { "ledger", "ledger_busy" },
   UNSUPPORTED = { "ledger", "ledger_network_fs" },
 }

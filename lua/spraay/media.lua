@@ -39,9 +39,11 @@ local function is_id(id)
 end
 
 local function fetch(config, item, total_ms)
-  if download.exists(item.path) then return end
-  download.to_file(item.url, item.path, config,
-    { max = media.MAX, total_ms = total_ms, loopback = config.loopback, finishing = true })
+  if download.is_kept(item.path) then return end
+  if download.to_file(item.url, item.path, config,
+    { max = media.MAX, total_ms = total_ms, loopback = config.loopback, finishing = true }) then
+    download.seal(item.path)
+  end
 end
 
 -- The files of a value: the purchase, the next number, and the list that they are added to.

@@ -10,7 +10,7 @@ local n = 0
 local function run(arguments, options)
   options = options or {}
   local line = ("env -u HOME -u XDG_STATE_HOME -u SPRAAY_STATE_DIR -u SPRAAY_PRIVATE_KEY %s %s lua5.4 -e %s %s")
-    :format(options.env or "", options.key and "SPRAAY_PRIVATE_KEY=" .. box.key or "",
+    :format(options.key and "SPRAAY_PRIVATE_KEY=" .. box.key or "", options.env or "",
       "'os.exit(require \"spraay.cli\".main(arg))'", "/dev/null ledger " .. arguments)
   local pipe = io.popen("{ " .. line .. "; } 2>&1; echo \"status $?\"")
   local text = pipe:read "*a"
@@ -77,6 +77,9 @@ describe("a ledger that is not there", function()
     end
     assert.equal("[]\n", (on "list --json"))
     assert.same({}, json_of("sum --json").groups)
+    assert.same({}, json_of("verify --json").findings)
+    assert.same({}, json_of("repair --json").lost)
+    assert.same({}, json_of("reconcile --json").purchases)
     assert.is_nil(io.open(path))
   end)
 
@@ -207,6 +210,46 @@ describe("spraay ledger verify", function()
   end)
 end)
 
+describe("a ledger that cannot be read", function()
+  it("ends with 8, and is no matter of keys", function()
+    for _, action in ipairs { "list", "sum --json", "verify", "show x" } do
+      local text, status = run(action .. " --ledger /proc/self/environ", { key = true })
+      assert.equal(8, status, text)
+      assert.truthy(text:find("/proc/self/environ", 1, true), text)
+    end
+  end)
+end)
+
+describe("what cannot be printed", function()
+  it("ends with 1: half a table is not all of it", function()
+    open {}
+    assert(client:chat "x")
+    client:close()
+    for _, action in ipairs { "list --csv", "list --json", "sum", "verify" } do
+      local text, status = on(action .. " >/dev/full", { key = true })
+      assert.equal(1, status, text)
+      assert.truthy(text:find("could not be written", 1, true), text)
+    end
+  end)
+end)
+
+describe("a ledger of another wallet", function()
+  local OTHER = { env = "SPRAAY_PRIVATE_KEY=0x" .. ("0"):rep(63) .. "7" }
+
+  it("is listed, but not called checked, and takes no word of this one", function()
+    local id = lose "reset_before_settle"
+    os.execute(("sqlite3 -cmd '.timeout 9000' %s 'UPDATE purchase SET amount = 1'"):format(path))
+    assert.equal(1, #json_of("list --json", OTHER))
+    local report = json_of("verify --json", OTHER)
+    assert.is_false(report.authenticated)
+    assert.same({ box.address }, report.unchecked)
+    local text = on("verify", OTHER)
+    assert.truthy(text:find("not checked.*" .. box.address), text)
+    assert.equal(4, select(2, on("void " .. id, OTHER)))
+    assert.equal(8, select(2, on("verify", { key = true })))
+  end)
+end)
+
 describe("a ledger that somebody edited", function()
   it("is noticed by verify, and repair keeps what is sound in a new file", function()
     -- Written by a process that has ended, so that all of it is in the file.
@@ -318,6 +361,18 @@ describe("one's own word", function()
     assert.equal("over_per_call", select(3, open { per_call = "0.03" }:chat "y").code)
   end)
 
+  it("is told as JSON, too", function()
+    local id = lose "reset_before_settle"
+    assert.equal("void", json_of("void --json " .. id, { key = true }).hand)
+    local address = "0x" .. ("1"):rep(40)
+    local trusted = json_of("trust --json x.example " .. address, { key = true })
+    assert.same({ "https://x.example", "base", address, box.address },
+      { trusted.origin, trusted.network, trusted.pay_to, trusted.payer })
+    local accepted = json_of("accept-price --json chat 0.04", { key = true })
+    assert.same({ "0.040000", "compute/text-inference", { box.address } },
+      { accepted.price, accepted.route, accepted.payers })
+  end)
+
   for _, case in ipairs {
     { "trust x.example 0x123", "40 hex digits" }, { "trust http://x.example 0x" .. ("a"):rep(40), "plain http" },
     { "trust x.example 0x" .. ("a"):rep(40) .. " --network solana", "Solana address" },
@@ -326,6 +381,8 @@ describe("one's own word", function()
     { "accept-price chat 0.04 --gateway nowhere", "not an origin" },
     { "accept-price models 0.04", "no price is published" }, { "void", "missing argument" },
     { "--state lost", "must be a state" }, { "--since yesterday", "is no moment" },
+    { "--since 2026-13-45", "is no moment" },
+
     { "--limit many", "whole number" },
     { "list --csv --json", "exclude each other" }, { "verify --csv", "list and sum" },
     { "nonsense", "unknown command" },
@@ -360,6 +417,17 @@ describe("spraay ledger claim", function()
 end)
 
 describe("an interrupt", function()
+  it("ends what waits for a chain that does not answer", function()
+    offset = -1000   -- long ago: the chain is asked
+    box:advance(-1000)
+    lose "reset_before_settle"
+    box:advance(1000)
+    box:fault("rpc_timeout", { times = 99 })
+    local text, status = on("reconcile", { key = true, env = ("SPRAAY_GATEWAY=%s SPRAAY_BASE_RPC=%s "):format(box.url,
+      box.rpc) .. "timeout --preserve-status -s INT 1" })
+    assert.equal(130, status, text)
+  end)
+
   it("ends it with 130, and any other error is not swallowed", function()
     local reading = require "spraay.cli.ledger.reading"
     local command, list = require "spraay.cli.ledger", reading.list
@@ -407,6 +475,40 @@ describe("spraay ledger about Solana", function()
     text, status = on("void " .. id, env())
     assert.equal(0, status, text)
     assert.truthy(text:find("nothing on Solana refuses the second", 1, true), text)
+  end)
+
+  it("has the command that an error names trust the receiver there", function()
+    open(solana())
+    assert(client:chat "x")
+    box:fault("changed_payto", { times = 9 })
+    local _, message, err = client:chat "y"
+    assert.equal("pay_to", err.code, message)
+    client:close()
+    local text, status = run(message:match "`spraay ledger (trust [^`]+)`", env())
+    assert.equal(0, status, text)
+    assert.equal("settled", assert(open(solana()):chat "y").payment.status)
+  end)
+
+  it("accepts a price, verifies and repairs with that key alone", function()
+    box:fault("price_raised", { times = 9 })
+    open(solana())
+    local _, message = client:chat "x"
+    client:close()
+    local text, status = run(message:match "`spraay ledger (accept%-price [^`]+)`", env())
+    assert.equal(0, status, text)
+    assert.equal("0.060000", assert(open(solana()):chat "x").payment.amount)
+    client:close()
+    assert.is_true(json_of("verify --json", env()).authenticated)
+    assert.equal(0, select(2, on("repair", env())))
+  end)
+
+  it("writes a claim with the memo, and of no nonce", function()
+    local id = lose("settle_then_reset", solana())
+    assert.equal(0, select(2, on("settle " .. id, env())))
+    local claim = json_of("claim " .. id)
+    assert.truthy(claim.memo:find "^%x+$" and #claim.memo == 32)
+    assert.is_nil(claim.nonce)
+    assert.truthy(claim.network:find "^solana:")
   end)
 
   it("trusts a receiver there, and verifies what was written with that key", function()

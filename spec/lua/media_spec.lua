@@ -67,6 +67,25 @@ describe("the files of a named purchase", function()
     assert.equal(0, #world.fetched)
   end)
 
+  it("that a disk has damaged are not handed over: the link is followed again while it lives", function()
+    local image = assert(client:image "x")
+    for _, damage in ipairs { "truncate -s 0 %s", "printf Z > %s", "rm %s" } do
+      os.execute(damage:format(folder .. "/ledger.db.d/media/p1-1-*.png"))
+      assert(image:save(folder .. "/out/"))
+      assert.equal("A", read(folder .. "/out/a.png"), damage)
+    end
+    world.restart()
+    client = assert(spraay.open { run = "r" })
+    assert(client:image "x")
+    world.web = {}
+    assert(image:save(folder .. "/out2/"))
+    assert.equal("A", read(folder .. "/out2/a.png"))   -- kept anew when the run was started again
+    os.execute("truncate -s 0 " .. folder .. "/ledger.db.d/media/p1-1-*.png")
+    local saved, message = image:save(folder .. "/out3/")
+    assert.is_nil(saved)
+    assert.truthy(message:find("a.png", 1, true), message)
+  end)
+
   it("are kept for a purchase with a name of its own, too", function()
     client = assert(spraay.open {})
     client:image("x", { purchase = "mine" })

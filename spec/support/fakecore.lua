@@ -416,7 +416,7 @@ function answers.close(world, args)
   local row = world.row[args.id]
   if not row then return nil, "there is no such purchase", "MISSING" end
   if not OPEN[row.state] then return nil, "this purchase is not open", "STATE" end
-  if not args.wallet then return nil, "only the wallet that pays can close it", "PERMISSION" end
+  if not args.wallet then return nil, "only the wallet that pays can close it", "KEY" end
   row.state, row.hand = args.settled and "paid_lost" or "void", args.settled and "settle" or "void"
   if not args.settled then row.atomic = "0" end
   return true

@@ -60,7 +60,7 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
 
     if (r->owner[0] != '\0') return say(s, SPRAAY_STATE, "a living process holds this purchase");
     if (spraay_keyring_find(s->keys, r->p->payer) == NULL)
-        return say(s, SPRAAY_PERMISSION, "only the wallet that pays can close it: set its key");
+        return say(s, SPRAAY_KEY, "only the wallet that pays can close it: set its key");
     if (!r->genuine)
         return spraay_store_corrupt(s, "the record of %s was changed by somebody else", r->p->id);
     if (!spraay_state_is_open(r->p->state)) return say(s, SPRAAY_STATE, "this purchase is not open");
@@ -95,7 +95,7 @@ static spraay_err trust(spraay_store *s, const spraay_query *q, spraay_moment no
     spraay_err err;
 
     if (q->payer == NULL)
-        return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+        return say(s, SPRAAY_KEY, "it is a wallet's word: set the key of the one that pays");
     if (q->origin == NULL || q->network == NULL || q->pay_to == NULL) return SPRAAY_MISSING;
     err = spraay_store_set_pin(s, q->payer, q->origin, q->network, q->pay_to, "", true);
     (void)snprintf(detail, sizeof detail, "%.150s %.80s %.64s", q->origin, q->network, q->pay_to);
@@ -108,7 +108,7 @@ static spraay_err accept_price(spraay_store *s, const spraay_query *q, spraay_mo
     spraay_err err;
 
     if (q->payer == NULL)
-        return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+        return say(s, SPRAAY_KEY, "it is a wallet's word: set the key of the one that pays");
     if (q->origin == NULL || q->route == NULL || q->atomic == NULL) return SPRAAY_MISSING;
     if (q->atomic[0] == '\0' || strlen(q->atomic) > 18 ||
         strspn(q->atomic, "0123456789") != strlen(q->atomic))

@@ -5,6 +5,7 @@
 -- SPDX-License-Identifier: MIT
 local acting = require "spraay.cli.ledger.acting"
 local place = require "spraay.options.place"
+local print_ = require "spraay.cli.print"
 local reading = require "spraay.cli.ledger.reading"
 local shared = require "spraay.cli.ledger.shared"
 
@@ -21,7 +22,8 @@ Examples:
 States: reserved, asked, signed, sent and unknown may still cost; void cost nothing; paid_lost was
 paid and its result is lost; delivered and taken are paid results.
 Exit status: 0 done, 2 usage, 3 policy, 4 wallet, 5 something stays open, 7 connection, 8 the ledger
-cannot be read, verify found something, or repair lost something.]]
+cannot be read, verify found something, or repair lost something; 1 what is printed cannot be written,
+130 interrupted. The options above hold for every command.]]
 
 -- Seconds since 1970 of "7d", "12h", "2026-11-24", or seconds; argparse turns nil and a sentence into an error.
 local function moment(text)
@@ -32,7 +34,8 @@ local function moment(text)
     local noon = os.time { year = tonumber(year), month = tonumber(month), day = tonumber(day), hour = 12 }
     local utc = os.date("!*t", noon)
     utc.isdst = os.date("*t", noon).isdst
-    return noon + os.difftime(noon, os.time(utc)) - 12 * 3600   -- midnight UTC
+    local midnight = noon + os.difftime(noon, os.time(utc)) - 12 * 3600   -- UTC
+    if os.date("!%Y-%m-%d", midnight) == text then return midnight end   -- else there is no such day
   end
   if text:match("^%d+$") and #text < 13 then return tonumber(text) end
   return nil, text .. " is no moment: write 7d, 12h, 2026-11-24, or seconds since 1970"
@@ -96,7 +99,11 @@ end
 
 function command.run(args)
   local ok, code = pcall(run, args)
-  if ok then return code end
+  if ok then
+    local written, why = print_.flush()   -- a full disk, say: half a table must not look like all of it
+    if written then return code end
+    return shared.trouble("what was to be printed could not be written: " .. tostring(why), 1)
+  end
   if tostring(code):find("interrupted!", 1, true) then return 130 end
   error(code, 0)
 end

@@ -5,6 +5,21 @@ local json = require "spraay.json"
 
 local print_ = {}
 
+local trouble   -- why something could not be written
+
+--- A line on the standard output. What goes wrong is kept: `print` would let a full disk pass.
+function print_.say(text)
+  local ok, why = io.stdout:write(text, "\n")
+  if not ok then trouble = trouble or why end
+end
+
+--- Is all of it written? true, or nil and why not.
+function print_.flush()
+  local ok, why = io.stdout:flush()
+  if trouble then return nil, trouble end
+  return ok, why
+end
+
 --- A moment as ISO 8601 UTC; "" for none.
 function print_.time(seconds)
   return type(seconds) == "number" and os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds)) or ""
@@ -49,7 +64,7 @@ function print_.lines(columns, rows)
 end
 
 function print_.table(columns, rows)
-  print(table.concat(print_.lines(columns, rows), "\n"))
+  print_.say(table.concat(print_.lines(columns, rows), "\n"))
 end
 
 local function field(value)
@@ -60,17 +75,17 @@ end
 
 --- Keys on the first line, then a line a row.
 function print_.csv(keys, rows)
-  print(table.concat(keys, ","))
+  print_.say(table.concat(keys, ","))
   for _, row in ipairs(rows) do
     local fields = {}
     for i, key in ipairs(keys) do fields[i] = field(row[key]) end
-    print(table.concat(fields, ","))
+    print_.say(table.concat(fields, ","))
   end
 end
 
 --- One JSON text; `list`: an empty table is [].
 function print_.json(value, list)
-  print((assert(json.encode(list and json.array(value) or value))))
+  print_.say((assert(json.encode(list and json.array(value) or value))))
 end
 
 return print_

@@ -74,6 +74,18 @@ describe("on_pay", function()
     end)
   end
 
+  it("that changes the table it is shown changes nothing that is signed", function()
+    open { on_pay = function(terms)
+      for key in pairs(terms) do terms[key] = "1" end
+      terms.pay_to, terms.amount = "0x" .. ("1"):rep(40), "0.000001"
+      return true
+    end }
+    assert.equal("0.030000", assert(client:chat(x)).payment.amount)
+    local books = box:ledger()
+    assert.equal("0.030000", books.total_usdc)
+    assert.equal("30000", books.balances["0xAd62f03C7514bb8c51f1eA70C2b75C37404695c8"].atomic)
+  end)
+
   it("may wait, in a task and outside, while others go on", function()
     local order = {}
     open { on_pay = function()

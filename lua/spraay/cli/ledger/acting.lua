@@ -18,7 +18,7 @@ local acting = {}
 
 function acting.reconcile(args)
   if not ledger.exists(args.path) then
-    shared.nothing(args)
+    shared.nothing(args, { void = 0, paid_lost = 0, delivered = 0, open = 0, purchases = json.array {} })
     return 0
   end
   local from, wallet_err = shared.wallets_of(args)
@@ -33,14 +33,14 @@ function acting.reconcile(args)
     done.purchases = json.array(done.purchases)
     print_.json(done)
   elseif #done.purchases == 0 then
-    print("nothing is open")
+    print_.say("nothing is open")
   else
     for _, line in ipairs(done.purchases) do
       line.change = line.before == line.after and line.after or line.before .. " -> " .. line.after
     end
     print_.table({ { "purchase", "id" }, { "USDC", "amount", right = true }, { "state", "change" } }, done.purchases)
     for _, line in ipairs(done.purchases) do
-      if line.hint then print(line.id .. ": " .. line.hint) end
+      if line.hint then print_.say(line.id .. ": " .. line.hint) end
     end
   end
   return done.open > 0 and 5 or 0
@@ -66,11 +66,16 @@ local function close_by_hand(args, settled)
   if not key then return shared.trouble_of(wallet_err) end
   local closed, _, err = ledger.ask(args.path, "close", { id = args.id, settled = settled, wallet = key })
   if not closed then return shared.trouble_of(err) end
-  print(("%s (%s USDC) was %s and is %s, by your word."):format(row.id, money.format(row.atomic or "0"), row.state,
+  if args.json then
+    print_.json { id = row.id, before = row.state, hand = settled and "settle" or "void",
+      amount = money.format(row.atomic or "0") }
+    return 0
+  end
+  print_.say(("%s (%s USDC) was %s and is %s, by your word."):format(row.id, money.format(row.atomic or "0"), row.state,
     settled and "settled" or "void"))
   local void = purchases.is_on_chain(row) and "void_chain"
     or wallets.rail_of(row.network or "") == "solana" and "void_solana" or "void"
-  print(MEANS[settled and "settle" or void])
+  print_.say(MEANS[settled and "settle" or void])
   return 0
 end
 
@@ -96,9 +101,14 @@ function acting.trust(args)
   local done, _, err = ledger.ask(args.path, "trust",
     { wallet = key, origin = origin, network = network, pay_to = args.address })
   if not done then return shared.trouble_of(err) end
-  print(("%s is paid at %s on %s from now on, by %s."):format(origin, args.address, purchases.network_name(network),
-    from:address()))
-  print("Any other receiver that it names is refused.")
+  if args.json then
+    print_.json { origin = origin, network = purchases.network_name(network), pay_to = args.address,
+      payer = from:address() }
+    return 0
+  end
+  print_.say(("%s is paid at %s on %s from now on, by %s."):format(origin, args.address,
+    purchases.network_name(network), from:address()))
+  print_.say("Any other receiver that it names is refused.")
   return 0
 end
 
@@ -123,15 +133,22 @@ acting["accept-price"] = function(args)
   local origin
   origin, why = options.origin(gateway)
   if not origin then return shared.trouble("--gateway " .. why) end
-  local from, wallet_err, key = shared.wallet_of(args)
-  if not key then return shared.trouble_of(wallet_err) end
-  local label = routes.label(route)
-  local done, _, err = ledger.ask(args.path, "accept_price",
-    { wallet = key, origin = origin, route = label, atomic = atomic })
-  if not done then return shared.trouble_of(err) end
-  print(("%s at %s may cost up to %s USDC, by %s; its published price is %s."):format(label, origin,
-    money.short(atomic), from:address(), money.short(route.price)))
-  print("per_call, per_day, budget and max still bound it.")
+  local list, wallet_err = shared.all_wallets(args)
+  if not list[1] then return shared.trouble_of(wallet_err) end
+  local label, payers = routes.label(route), {}
+  for i, one in ipairs(list) do   -- whichever of them pays
+    local done, _, err = ledger.ask(args.path, "accept_price",
+      { wallet = one.key, origin = origin, route = label, atomic = atomic })
+    if not done then return shared.trouble_of(err) end
+    payers[i] = one.address
+  end
+  if args.json then
+    print_.json { origin = origin, route = label, price = money.format(atomic), payers = json.array(payers) }
+    return 0
+  end
+  print_.say(("%s at %s may cost up to %s USDC, by %s; its published price is %s."):format(label, origin,
+    money.short(atomic), errors.list(payers), money.short(route.price)))
+  print_.say("per_call, per_day, budget and max still bound it.")
   return 0
 end
 
@@ -144,11 +161,13 @@ function acting.claim(args)
     return shared.trouble(("%s is %s: a claim is for what was paid and lost"):format(row.id, row.state)
       .. (purchases.is_open(row) and "; `spraay ledger reconcile` asks the chain" or ""))
   end
+  local shown = purchases.readable(row)
   print_.json {
     claim = "x402 payment settled, result not delivered", purchase = row.id, gateway = row.origin,
     request = { method = row.method, url = row.url }, payer = row.payer, pay_to = row.pay_to,
     amount = money.format(row.atomic or "0"), amount_atomic = row.atomic, asset = row.asset, network = row.network,
-    nonce = row.mark, transaction = row.transaction, presentations = row.sends,
+    nonce = not shown.memo and row.mark or nil, memo = shown.memo,
+    transaction = row.transaction, presentations = row.sends,
     proof = row.hand == "settle" and "the payer's word" or "the chain, or the gateway's own receipt",
     times = { first_asked = print_.time(row.created), signed = row.signed_at and print_.time(row.signed_at) or nil,
       valid_before = row.valid_before and print_.time(row.valid_before) or nil },

@@ -10,7 +10,7 @@ local shared = require "spraay.cli.ledger.shared"
 local reading = {}
 
 local function none(args)
-  if ledger.exists(args.path) then print("no purchase fits") else shared.nothing(args) end
+  if ledger.exists(args.path) then print_.say("no purchase fits") else shared.nothing(args) end
 end
 
 local LIST = { { "time", "time" }, { "USDC", "amount", right = true }, { "state", "state" }, { "what", "what" },
@@ -43,7 +43,7 @@ function reading.list(args)
     none(args)
   else
     print_.table(LIST, out)
-    if #out < all then print(("%d older ones are left out: --limit 0 shows all"):format(all - #out)) end
+    if #out < all then print_.say(("%d older ones are left out: --limit 0 shows all"):format(all - #out)) end
   end
   return 0
 end
@@ -125,17 +125,17 @@ function reading.show(args)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = TIMES[name] and print_.time(out[name]) or print_.text(out[name])
-    print(("%-13s %s"):format(name, value))
+    print_.say(("%-13s %s"):format(name, value))
   end
   local hint = purchases.hint(row, os.time(), "spraay ledger reconcile")
-  if hint then print("\n" .. hint:gsub("^%l", string.upper) .. ".") end
+  if hint then print_.say("\n" .. hint:gsub("^%l", string.upper) .. ".") end
   return 0
 end
 
 -- Lines of what is wrong, each about a purchase or about the file.
 local function print_findings(findings)
   for _, finding in ipairs(findings) do
-    print((finding.id and finding.id ~= "" and finding.id .. ": " or "") .. print_.text(finding.what))
+    print_.say((finding.id and finding.id ~= "" and finding.id .. ": " or "") .. print_.text(finding.what))
   end
 end
 
@@ -147,21 +147,26 @@ end
 
 function reading.verify(args)
   if not ledger.exists(args.path) then
-    shared.nothing(args)
+    shared.nothing(args, { findings = json.array {}, authenticated = false, unchecked = json.array {} })
     return 0
   end
-  local _, wallet_err, key = shared.wallet_of(args)
+  local list, wallet_err = shared.all_wallets(args)
   if wallet_err and (args.key_file or wallet_err.code ~= "missing") then return shared.trouble_of(wallet_err) end
-  shared.know_others(args)
-  local findings, _, err = ledger.ask(args.path, "verify", { wallet = key })
+  shared.know(args, list)
+  local findings, _, err = ledger.ask(args.path, "verify", {})
   if not findings then return shared.trouble_of(err) end
+  -- What a wallet wrote is checked with its key alone. A ledger that cannot be listed has been found wanting above.
+  local strangers = #findings == 0 and shared.strangers(args, list) or {}
   if args.json then
-    print_.json({ findings = plain_findings(findings), authenticated = key ~= nil })
+    print_.json({ findings = plain_findings(findings), authenticated = #list > 0 and #strangers == 0,
+      unchecked = json.array(strangers) })
   else
     print_findings(findings)
-    if #findings == 0 then print(args.path .. " is sound") end
-    if not key then
-      print("without a key it was not checked who wrote the records: set SPRAAY_PRIVATE_KEY, or name --key-file")
+    if #findings == 0 then print_.say(args.path .. " is sound") end
+    if #list == 0 then
+      print_.say("without a key it was not checked who wrote the records: set SPRAAY_PRIVATE_KEY, or name --key-file")
+    elseif #strangers > 0 then
+      print_.say("not checked, for want of their keys: the records of " .. table.concat(strangers, ", "))
     end
   end
   return #findings > 0 and 8 or 0
@@ -169,20 +174,20 @@ end
 
 function reading.repair(args)
   if not ledger.exists(args.path) then
-    shared.nothing(args)
+    shared.nothing(args, { lost = json.array {} })
     return 0
   end
-  local _, wallet_err, key = shared.wallet_of(args)
-  if not key then return shared.trouble_of(wallet_err) end
-  shared.know_others(args)
-  local lost, _, err = ledger.ask(args.path, "repair", { wallet = key })
+  local list, wallet_err = shared.all_wallets(args)
+  if not list[1] then return shared.trouble_of(wallet_err) end
+  shared.know(args, list)
+  local lost, _, err = ledger.ask(args.path, "repair", { wallet = list[1].key })
   if not lost then return shared.trouble_of(err) end
   if args.json then
     print_.json({ lost = plain_findings(lost) })
   else
-    print(("what is sound is in %s; the damaged file is beside it."):format(args.path))
+    print_.say(("what is sound is in %s; the damaged file is beside it."):format(args.path))
     print_findings(lost)
-    if #lost == 0 then print("nothing was lost") end
+    if #lost == 0 then print_.say("nothing was lost") end
   end
   return #lost > 0 and 8 or 0
 end

@@ -9,9 +9,10 @@ local wallet = require "spraay.wallet"
 
 local shared = {}
 
---- Say that nothing is there yet.
-function shared.nothing(args)
-  print("nothing was bought yet: there is no ledger " .. args.path)
+--- Say that nothing is there yet; with --json, as this value.
+function shared.nothing(args, value)
+  if args.json and value then return print_.json(value) end
+  print_.say("nothing was bought yet: there is no ledger " .. args.path)
 end
 
 --- Say what is wrong; returns the exit code, 2 unless told.
@@ -49,11 +50,41 @@ function shared.wallets_of(args)
   return { from }
 end
 
---- Have the ledger know the other rail's key too, where the environment has one: its records are then judged as well.
-function shared.know_others(args)
-  if args.key_file then return end
-  local _, _, key = shared.wallet_of(args, "solana")
-  if key then ledger.ask(args.path, "list", { limit = 1, wallet = key }) end
+--- Every wallet that the command line or the environment has a key of, each with the core's handle of it, and the
+--- error of one that cannot be used. A list that is empty, with the error, when there is none.
+function shared.all_wallets(args)
+  local list, missing = {}, nil
+  for _, rail in ipairs { "evm", "solana" } do
+    local from, wallet_err, key = shared.wallet_of(args, rail)
+    if key then
+      list[#list + 1] = { address = from:address(), key = key }
+    elseif not args.key_file and wallet_err.code ~= "missing" then
+      return {}, wallet_err
+    else
+      missing = missing or wallet_err
+    end
+  end
+  return list, #list == 0 and missing or nil
+end
+
+--- Have the ledger know the keys of those wallets, so that it judges what they wrote.
+function shared.know(args, list)
+  for _, one in ipairs(list) do ledger.ask(args.path, "list", { limit = 1, wallet = one.key }) end
+end
+
+--- The payers on record whose key is not among those of a list, or nil and the exit code.
+function shared.strangers(args, list)
+  local rows, code = shared.rows_of(args, {})
+  if not rows then return nil, code end
+  local out, seen = {}, {}
+  for _, row in ipairs(rows) do
+    local payer, known = row.payer, false
+    for _, one in ipairs(list) do known = known or wallet.same_address(one.address, payer) end
+    if payer and not known and not seen[payer] then
+      seen[payer], out[#out + 1] = true, payer
+    end
+  end
+  return out
 end
 
 --- Rows as they are on record, or nil and the exit code. A ledger that is not there holds none.
