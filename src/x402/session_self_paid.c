@@ -69,17 +69,21 @@ static void landed(spraay_session *s, int64_t block_s, spraay_now now)
     session_pay(s);
 }
 
-void session_self_paid_proven(spraay_session *s, spraay_now now)
+bool session_self_paid_proven(spraay_session *s, spraay_now now)
 {
-    if (s->cfg.reconcile && now.wall_s <= s->valid_before_s + AGE_MAX_S) {
+    session_line(s->outcome.transaction, sizeof s->outcome.transaction, s->transaction);
+    if (s->detached || s->asked_for_block) return false;
+    if (s->cfg.reconcile) { /* nothing is named to the gateway; a call can do so while it is not too late */
+        if (now.wall_s > s->valid_before_s + AGE_MAX_S) return false;
         s->landed_s = now.wall_s;
         session_describe(s, "payment", "unanswered", SAME,
                          "the transfer is on the chain, and its result has not come yet");
         session_fail(s);
-        return;
+        return true;
     }
     s->asked_for_block = true;
     s->want = SPRAAY_WANT_BROADCAST;
+    return true;
 }
 
 /* It moved nothing by now. What is dead as well is proven so, and then made again. */
@@ -131,7 +135,8 @@ void spraay_session_broadcast(spraay_session *s, spraay_cast cast, int64_t block
     case SPRAAY_CAST_UNSENT:
         session_describe(s, "connection", "rpc", "see that the RPC answers, then call again",
                          "the transfer could not be sent: %.300s", why);
-        if (s->past.kind == SPRAAY_PAST_AUTHORIZED || s->sends > 1) break;
+        /* What a signer outside has signed, it could send as well. */
+        if (s->past.kind == SPRAAY_PAST_AUTHORIZED || s->sends > 1 || s->asking) break;
         s->open = false; /* it has never left */
         s->sends = 0;
         session_money(s, &s->outcome);

@@ -130,6 +130,14 @@ faults.solana_send_lost = {
   options = { method = "sendTransaction" },
   apply = function(_, view) view.lost = reply.wire "reset" end,
 }
+faults.solana_send_denied = {
+  stage = "rpc", text = "the node refuses a sent transaction, with this error, and it lands all the same",
+  options = { method = "sendTransaction", seconds = 0, code = -32603, message = "Internal error" },
+  apply = function(self, view)
+    view.delay = self:option "seconds"
+    view.deny = { code = math.tointeger(self:option "code"), message = self:option "message" }
+  end,
+}
 
 -- ---- X-Solana-Tx --------------------------------------------------------------------------------
 -- What comes back is an answer, or nothing and a refusal's detail.

@@ -1,0 +1,308 @@
+-- SPDX-License-Identifier: MIT
+-- Against the transfer of the wallet's own (X-Solana-Tx): nodes and gateways that lie, callers who leave, clients that
+-- differ. Judged by the sandbox's books and chain.
+local cjson = require "cjson"
+local core = require "spraay.core"
+local live = require "spec.support.live"
+local processes = require "spec.support.processes"
+local sandbox = require "spec.support.sandbox"
+local solana = require "spec.support.solana"
+local spraay = require "spraay"
+
+local box, key, n, ahead, clients, place
+local places = {}
+
+local function options(more)
+  local all = { gateway = box.url, wallet = spraay.wallet.solana(key), networks = { "solana" }, solana_tx = true,
+    rpc = { solana = box.solana_rpc }, per_day = "1000", ledger = place,
+    timeout = { connect = 2, idle = 1, total = 10 },
+    clock = function() return os.time() + ahead end }
+  for name, value in pairs(more or {}) do all[name] = value end
+  return all
+end
+
+local function open(more)
+  local client = assert(spraay.open(options(more)))
+  clients[#clients + 1] = client
+  return client
+end
+
+setup(function()
+  box = live.start{}
+  key = live.secret(box.solana_key)
+  n = 0
+end)
+
+teardown(function()
+  live.stop(box)
+  os.remove(key)
+  for _, one in ipairs(places) do processes.clear(one) end
+end)
+
+before_each(function()
+  box:clear()
+  box:reset()
+  box:config{ networks = { "base", "solana" }, solana_single_use = false, job_seconds = 0 }
+  n, ahead, clients, place = n + 1, 0, {}, processes.place()
+end)
+
+after_each(function()
+  for _, client in ipairs(clients) do client:close() end
+  places[#places + 1] = place
+end)
+
+-- Time passes for everybody.
+local function pass(seconds)
+  box:advance(seconds)
+  ahead = ahead + seconds
+end
+
+local function gpu(client, opts)
+  return client:gpu({ model = "flux-dev", input = { prompt = "lighthouse " .. n } }, opts)
+end
+
+-- A client of its own, with little time, as in a new process.
+local function try(more, opts)
+  local all = { timeout = { connect = 2, idle = 1, total = 1.5 } }
+  for name, value in pairs(more or {}) do all[name] = value end
+  local client = open(all)
+  local result, message, err = gpu(client, opts)
+  client:close()
+  return result, message, err
+end
+local PATIENT = { timeout = { connect = 2, idle = 1, total = 10 } }
+
+-- The transfers that left the payer's account.
+local function moved()
+  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
+    { commitment = "confirmed" } }), 0
+  for _, one in ipairs(all) do
+    if one.err == cjson.null then count = count + 1 end
+  end
+  return count
+end
+
+local function the_row()
+  local books = box:ledger()
+  assert.equal(1, books.count)
+  assert.equal(1, moved())
+  return books.settled[1]
+end
+
+-- Payments that were shown to the gateway.
+local function shown() return #box:ledger().presented end
+
+local function transport(request)
+  local headers = {}
+  for name, value in pairs(request.headers) do headers[name] = value end
+  local path = request.url:match "^http://[^/]+(/.*)$"
+  local answer, why = sandbox.fetch(box.url .. path, { method = request.method, headers = headers,
+    body = request.body })
+  if not answer then return nil, why end
+  return { status = answer.status, headers = answer.headers, body = answer.body }
+end
+
+-- Time in which what is under way goes on.
+local function rest(seconds)
+  spraay.run(function() spraay.sleep(seconds) end)
+end
+
+-- Has the node been given the transfer by now?
+local function sent()
+  for _, fault in ipairs(box:faults().armed) do
+    if fault.fault == "solana_send_late" and fault.struck > 0 then return true end
+  end
+  return false
+end
+
+-- Call, and go away as soon as the transfer has been sent, before it lands. Returns the error and what cancel said.
+local function leave(client, seconds)
+  box:fault("solana_send_late", { seconds = seconds or 2, times = 2 })
+  local err, answer
+  spraay.run(function()
+    local task = spraay.spawn(gpu, client)
+    repeat spraay.sleep(0.02) until sent()
+    answer = task:cancel()
+    err = select(3, task:wait())
+  end)
+  assert.equal("cancelled", err.kind)
+  assert.equal("detached", answer)
+  assert.equal("maybe", err.paid)
+  return err
+end
+
+describe("an equal call that goes on with a transfer under way", function()
+  it("takes over its flight", function()
+    local client = open()
+    leave(client)
+    assert(gpu(client))
+    the_row()
+  end)
+
+  it("and has no RPC waits no longer than it may, and pays nothing", function()
+    local first = open()
+    leave(first)
+    local result, _, err = gpu(open{ rpc = false, solana_tx = false }, { timeout = 3 })
+    assert.is_true(result ~= nil or err.paid ~= "no")
+    assert(gpu(first))
+    the_row()
+  end)
+
+  it("moves its bytes itself, or does so no more", function()
+    leave(open{ transport = transport })
+    assert(gpu(open()))
+    the_row()
+  end)
+end)
+
+describe("a reconciliation", function()
+  for _, after in ipairs{ 100, 500, 1000 } do
+    it("names no transfer to the gateway, " .. after .. " s after it", function()
+      local client = open()
+      local job = assert(gpu(client))
+      box:fault("502_before_settle", { leg = "paid" })
+      local look = open{ timeout = { connect = 2, idle = 1, total = 1.5 } }
+      assert.is_nil((look:gpu_status(job.id)))
+      assert.equal(2, moved())
+      box:clear()
+      pass(after)
+      local before, requests = shown(), box:ledger().requests
+      client:reconcile{ timeout = 10 }
+      assert.equal(before, shown())
+      assert.equal(requests, box:ledger().requests)
+      assert.equal(2, moved())
+    end)
+  end
+end)
+
+describe("a caller's own transport", function()
+  it("carries it", function()
+    assert(gpu(open{ transport = transport }))
+    the_row()
+  end)
+
+  for _, what in ipairs{ "its own", "none" } do
+    it("that has gone leaves it to the next call, though that one has " .. what, function()
+      leave(open{ transport = transport })
+      rest(3)
+      assert(gpu(open{ transport = what == "its own" and transport or nil }))
+      the_row()
+    end)
+  end
+
+  it("that has gone leaves it to another process", function()
+    local first = open{ transport = transport }
+    leave(first)
+    rest(3.5)
+    assert.equal(1, moved())
+    assert.is_false(first:purchases{}[1].live)
+    assert.equal("unknown", first:purchases{}[1].state)
+  end)
+end)
+
+describe("a caller who goes away", function()
+  it("before anything has left has nothing sent for him", function()
+    box:fault("rpc_timeout", { method = "getSignatureStatuses", seconds = 0.5, times = 1 })
+    local client = open{ timeout = { connect = 2, idle = 5, total = 10 } }
+    spraay.run(function()
+      local task = spraay.spawn(gpu, client)
+      repeat spraay.sleep(0.02) until #box:faults().armed == 0
+      task:cancel()
+      task:wait()
+    end)
+    rest(2)
+    assert.equal(0, moved())
+    assert.equal(0, #client:purchases{})
+    assert(gpu(client))
+    the_row()
+  end)
+end)
+
+-- Answers to "has it landed?" that say nothing, or the wrong thing.
+local STATUSES = {
+  nonsense = "\255", number = 7, list = { 1, 2 }, empty = { context = { slot = 1 }, value = cjson.empty_array },
+  no_slot = { context = { slot = 1 }, value = { { err = cjson.null, confirmationStatus = "confirmed" } } },
+  vast = { context = { slot = 1 }, value = { { err = cjson.null, confirmationStatus = "finalized", slot = 1.8e19 } } },
+  negative = { context = { slot = 1 }, value = { { err = cjson.null, confirmationStatus = "finalized", slot = -1 } } },
+  no_err = { context = { slot = 1 }, value = { { confirmationStatus = "finalized", slot = 7 } } },
+  text = { context = { slot = 1 }, value = { "finalized" } },
+  processed = { context = { slot = 1 }, value = { { err = cjson.null, confirmationStatus = "processed", slot = 7 } } },
+}
+
+describe("a node that says of the transfer", function()
+  for name, result in pairs(STATUSES) do
+    it(name .. " makes nobody pay twice", function()
+      box:fault("rpc_answer", { method = "getSignatureStatuses", result = result, after = 1 })
+      local _, message, err = try()
+      assert.equal("maybe", err and err.paid, message)
+      box:clear()
+      assert(try(PATIENT))
+      the_row()
+    end)
+  end
+
+  it("that it is confirmed, when it is not, is not believed against the gateway", function()
+    box:fault("solana_send_dropped")
+    box:fault("rpc_answer", { method = "getSignatureStatuses", after = 1, result = { context = { slot = 1 },
+      value = { { err = cjson.null, confirmationStatus = "confirmed", slot = 7 } } } })
+    local _, message, err = try()
+    assert.equal("maybe", err.paid, message)
+    box:clear()
+    assert(try(PATIENT))
+    the_row()
+  end)
+
+  it("that it failed, when it landed, makes nobody pay twice", function()
+    box:fault("rpc_answer", { method = "getSignatureStatuses", after = 1, result = { context = { slot = 1 },
+      value = { { err = { InstructionError = { 2, { Custom = 1 } } }, confirmationStatus = "finalized", slot = 7 } } } })
+    for _ = 1, 2 do
+      local _, message, err = try()
+      assert.equal("maybe", err.paid, message)
+      pass(50)
+    end
+    pass(100)
+    local _, message, err = try(PATIENT)
+    assert.equal("yes", err.paid, message)
+    assert.equal(1, moved())
+    box:clear()
+    assert.equal(1, moved())
+  end)
+
+  for _, error in ipairs{ { -32603, "Internal error" }, { -32005, "Node is behind by 42 slots" },
+    { -32002, "Transaction simulation failed: Blockhash not found" },
+    { -32002, "Transaction simulation failed: Error processing Instruction 2: custom program error: 0x1" },
+    { -32002, "Transaction simulation failed: This transaction has already been processed" },
+    { -32003, "Transaction signature verification failure" }, { -32601, "Method not found" } } do
+    for _, seconds in ipairs{ 0, 5 } do
+      it(("no: %s; and has it, %d s later"):format(error[2], seconds), function()
+        box:fault("solana_send_denied", { code = error[1], message = error[2], seconds = seconds, times = 1 })
+        local result, message, err = try()
+        if not result then assert.equal("maybe", err.paid, message) end
+        pass(30)
+        if not result then assert(try(PATIENT)) end
+        the_row()
+      end)
+    end
+  end
+
+  it("another name makes nobody pay twice", function()
+    box:fault("rpc_answer", { method = "sendTransaction", result = ("5"):rep(87), times = 1 })
+    local _, message, err = try()
+    assert.equal("maybe", err.paid, message)
+    assert(try(PATIENT))
+    the_row()
+  end)
+end)
+
+describe("a block whose time", function()
+  for name, result in pairs{ vast = 1.8e19, negative = -5, text = "now", old = 1, tomorrow = os.time() + 86400 } do
+    it("is " .. name .. " changes nothing", function()
+      box:fault("rpc_answer", { method = "getBlockTime", result = result })
+      box:fault("solana_tx_unseen", { times = 1 })
+      local result_, message = gpu(open())
+      if not result_ then result_, message = gpu(open()) end
+      assert(result_, message)
+      the_row()
+    end)
+  end
+end)
