@@ -2,7 +2,6 @@
 -- Against the transfer of the wallet's own (X-Solana-Tx): nodes and gateways that lie, callers who leave, clients that
 -- differ. Judged by the sandbox's books and chain.
 local cjson = require "cjson"
-local core = require "spraay.core"
 local live = require "spec.support.live"
 local processes = require "spec.support.processes"
 local sandbox = require "spec.support.sandbox"
@@ -254,7 +253,8 @@ describe("a node that says of the transfer", function()
 
   it("that it failed, when it landed, makes nobody pay twice", function()
     box:fault("rpc_answer", { method = "getSignatureStatuses", after = 1, result = { context = { slot = 1 },
-      value = { { err = { InstructionError = { 2, { Custom = 1 } } }, confirmationStatus = "finalized", slot = 7 } } } })
+      value = { { err = { InstructionError = { 2, { Custom = 1 } } }, confirmationStatus = "finalized",
+        slot = 7 } } } })
     for _ = 1, 2 do
       local _, message, err = try()
       assert.equal("maybe", err.paid, message)
@@ -305,4 +305,119 @@ describe("a block whose time", function()
       the_row()
     end)
   end
+end)
+
+-- With both wallets, and both chains to ask.
+local function both(more)
+  local all = { wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(key) },
+    networks = { "base", "solana" }, rpc = { base = box.rpc, solana = box.solana_rpc } }
+  for name, value in pairs(more or {}) do all[name] = value end
+  return all
+end
+
+local function spent()
+  local books = box:ledger()
+  return books.count
+end
+
+describe("the option turned on", function()
+  for _, first in ipairs{ "base", "solana" } do
+    for _, named in ipairs{ false, true } do
+      local what = (named and "a named" or "an") .. " equal purchase, begun on " .. first .. " by x402,"
+      local opts = function() return named and { purchase = "lighthouse" } or nil end
+      local before = function(more)
+        local all = both{ solana_tx = false, networks = { first, first == "base" and "solana" or "base" } }
+        for name, value in pairs(more or {}) do all[name] = value end
+        return all
+      end
+
+      it("while " .. what .. " is open goes on with that", function()
+        box:fault("settle_then_reset", { leg = "paid" })
+        assert.is_nil((try(before(), opts())))
+        box:clear()
+        local result, message, err = try(both{ timeout = { total = 6 } }, opts())
+        if not result then assert.not_equal("no", err.paid, message) end
+        assert.equal(1, spent())
+        pass(400)
+        result, message, err = try(both{ timeout = { total = 10 } }, opts())
+        if not result then assert.not_equal("no", err.paid, message) end
+        assert.equal(1, spent())
+      end)
+
+      it("while " .. what .. " is void pays once", function()
+        box:fault("reset_before_settle", { leg = "paid" })
+        assert.is_nil((try(before(), opts())))
+        box:clear()
+        pass(400)
+        local result, message = try(both{ timeout = { total = 10 } }, opts())
+        assert(result, message)
+        assert.equal(1, spent())
+      end)
+
+      it("while " .. what .. " is lost pays nothing, and once more when that is asked for", function()
+        box:fault("settle_then_reset", { leg = "paid" })
+        assert.is_nil((try(before(), opts())))
+        box:clear()
+        pass(700)
+        local client = open(before())
+        client:reconcile{ timeout = 5 }
+        assert.equal("paid_lost", client:purchases{}[1].state)
+        local _, message, err = try(both{ timeout = { total = 10 } }, opts())
+        assert.equal("paid_lost", err and err.code, message)
+        assert.equal(1, spent())
+        local result
+        result, message = try(both{ on_lost = "repay", timeout = { total = 10 } }, opts())
+        assert(result, message)
+        assert.equal(2, spent())
+        assert.equal("self-paid", box:ledger().settled[2].via)
+      end)
+    end
+  end
+
+  it("and a token that is not USDC: the gateway would not see it", function()
+    box:fault("solana_mint")
+    local client = open{ assets = { { network = "solana", asset = "2b1kV6DkPAnxd5ixfnxCpjxmKwqjjaYmCZfHsFu24GXo",
+      decimals = 6 } } }
+    assert.is_nil((client:quote("gpu", { model = "flux-dev", input = { prompt = "x" } }).self_paid))
+    assert.is_nil((gpu(client)))
+    for _, one in ipairs(box:ledger().settled) do assert.not_equal("self-paid", one.via) end
+  end)
+
+  for _, fault in ipairs{ "solana_tx_unsaid", "solana_tx_elsewhere", "price_raised" } do
+    it("and a challenge with " .. fault .. " transfers nothing that would be gone", function()
+      box:fault(fault, { mint = fault == "solana_tx_elsewhere" and n % 2 == 0 and solana.SYSTEM or nil })
+      local result, message, err = gpu(open())
+      if result then assert.equal(1, box:ledger().count) else assert.equal("no", err.paid, message) end
+      for _, one in ipairs(box:ledger().settled) do assert.not_equal("self-paid", one.via) end
+      assert.equal(box:ledger().count, moved())
+    end)
+  end
+end)
+
+describe("the caps", function()
+  it("count it once, whatever becomes of it", function()
+    local function totals() return open():purchases{} end
+    box:fault("502_before_settle", { leg = "paid" })
+    local client = open{ budget = "0.1", timeout = { connect = 2, idle = 1, total = 1.5 } }
+    for _ = 1, 3 do assert.is_nil((gpu(client))) end
+    n = n + 1000
+    local result, _, err = gpu(client)
+    assert.is_nil(result)
+    assert.equal("over_budget", err.code)
+    assert.equal(1, moved())
+    assert.equal(1, #totals())
+  end)
+
+  it("have it back when it was never sent", function()
+    local client = open{ budget = "0.1", timeout = { connect = 2, idle = 1, total = 1.5 } }
+    for _ = 1, 3 do
+      box:fault("rpc_down", { method = "getSignatureStatuses" })
+      local _, message, err = gpu(client)
+      assert.equal("no", err.paid, message)
+      box:clear()
+      n = n + 1000
+    end
+    assert(gpu(client))
+    assert.equal(1, moved())
+  end)
 end)

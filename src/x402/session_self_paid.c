@@ -18,6 +18,30 @@
 static const char SAME[] =
     "call again with the same arguments: the same transaction is named, no other is made";
 
+static bool says(const spraay_json *doc, int node, const char *text)
+{
+    spraay_slice said;
+
+    return spraay_json_plain(doc, node, &said) == SPRAAY_OK && spraay_slice_eq_str_nocase(said, text);
+}
+
+bool session_self_paid_offered(const spraay_choice *c, spraay_slice body)
+{
+    spraay_json doc = { 0 };
+    bool yes = false;
+    int said;
+
+    if (c->entry->rail != SPRAAY_RAIL_SVM || !c->asset->usdc) return false;
+    if (spraay_json_parse(&doc, body.p, body.n, SPRAAY_JSON_DEPTH, SPRAAY_JSON_NODES) == SPRAAY_OK) {
+        said = spraay_json_get(&doc, 0, "solana_accepts");
+        yes = says(&doc, spraay_json_get(&doc, said, "txHeader"), SPRAAY_SELF_PAID) &&
+              spraay_json_str_eq(&doc, spraay_json_get(&doc, said, "receiveAddress"), c->entry->pay_to) &&
+              spraay_json_str_eq(&doc, spraay_json_get(&doc, said, "usdcMint"), c->entry->asset);
+    }
+    spraay_json_wipe(&doc);
+    return yes;
+}
+
 bool session_self_paid_take(spraay_session *s)
 {
     s->self_paid = spraay_svm_self_paid_id(s->transaction, spraay_buf_slice(&s->header)) == SPRAAY_OK;

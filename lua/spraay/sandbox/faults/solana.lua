@@ -142,6 +142,22 @@ faults.solana_send_denied = {
 -- ---- X-Solana-Tx --------------------------------------------------------------------------------
 -- What comes back is an answer, or nothing and a refusal's detail.
 
+faults.solana_tx_unsaid = {
+  stage = "challenge", text = "X-Solana-Tx: the challenge does not say that it is taken",
+  apply = function(_, _, response)
+    response.body.solana_accepts = nil
+    return response
+  end,
+}
+faults.solana_tx_elsewhere = {
+  stage = "challenge", text = "X-Solana-Tx: transfers are looked for at another address than the offer's, or of another mint",
+  options = { receive = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+  apply = function(self, _, response)
+    local said = response.body.solana_accepts
+    said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint)
+    return response
+  end,
+}
 faults.solana_tx_unseen = {
   stage = "self_paid", text = "X-Solana-Tx: the gateway's node has not seen the transaction yet",
   apply = function() return nil, "Transaction not found or not yet confirmed" end,
