@@ -421,3 +421,102 @@ describe("the caps", function()
     assert.equal(1, moved())
   end)
 end)
+
+describe("clocks that differ by an hour", function()
+  for _, seconds in ipairs{ 3600, -3600 } do
+    it(("ours %+d s: it is paid once"):format(seconds), function()
+      ahead = seconds
+      box:fault("solana_tx_unseen", { times = 1 })
+      local result, message, err = gpu(open())
+      if not result then
+        assert.not_equal("no", err.paid, message)
+        result, message = gpu(open())
+      end
+      assert(result, message)
+      the_row()
+    end)
+
+    it(("ours %+d s from one try to the next: it is paid once"):format(seconds), function()
+      box:fault("502_before_settle", { leg = "paid" })
+      assert.is_nil((try()))
+      box:clear()
+      ahead = seconds
+      open():reconcile{ timeout = 5 }
+      local result, message = try(PATIENT)
+      assert(result, message)
+      the_row()
+    end)
+
+    it(("ours %+d s from one try to the next, and it was dropped: it is paid once"):format(seconds), function()
+      box:fault("solana_send_dropped")
+      assert.is_nil((try()))
+      box:clear()
+      ahead = seconds
+      local client = open()
+      client:reconcile{ timeout = 3 }
+      local result, message = try(PATIENT)
+      assert(result, message)
+      the_row()
+    end)
+  end
+end)
+
+describe("a blockhash that dies between signing and sending", function()
+  it("is found dead, proven so, and another is signed", function()
+    box:fault("rpc_timeout", { method = "getSignatureStatuses", seconds = 0.5, times = 1 })
+    local client, purchase = open{ timeout = { connect = 2, idle = 5, total = 10 } }, nil
+    spraay.run(function()
+      local task = spraay.spawn(gpu, client)
+      repeat spraay.sleep(0.02) until #box:faults().armed == 0
+      pass(200)
+      purchase = assert(task:wait()).payment.purchase
+    end)
+    the_row()
+    assert.equal(1, #client:purchases{})
+    assert.equal(purchase, client:purchases{}[1].id)
+  end)
+end)
+
+describe("an answer that", function()
+  for _, status in ipairs{ 401, 403, 404, 405 } do
+    it("turns the request away with " .. status .. " costs the result only for as long as it lasts", function()
+      box:fault("solana_tx_turned_away", { status = status, leg = "paid", times = 1 })
+      assert(gpu(open()))
+      n = n + 1000
+      box:fault("solana_tx_turned_away", { status = status, leg = "paid" })
+      local _, message, err = try()
+      assert.equal(status == 404 and "not_found" or "bad_request", err and err.code, message)
+      assert.equal("yes", err.paid)
+      box:clear()
+      assert(try(PATIENT))
+      assert.equal(2, moved())
+    end)
+  end
+
+  it("says that the transfer failed is checked against the chain", function()
+    box:fault("solana_tx_failed", { leg = "paid", times = 1 })
+    assert(gpu(open()))
+    the_row()
+  end)
+end)
+
+describe("without a ledger on disk", function()
+  it("the process remembers", function()
+    box:fault("502_before_settle", { leg = "paid" })
+    for _ = 1, 3 do assert.is_nil((try{ ledger = false })) end
+    box:clear()
+    assert(try{ ledger = false, timeout = { total = 10 } })
+    the_row()
+  end)
+
+  it("a name is looked for on the chain", function()
+    assert(try(PATIENT, { purchase = "attack " .. n }))
+    places[#places + 1], place = place, processes.place()
+    for _ = 1, 2 do
+      local _, message, err = try(PATIENT, { purchase = "attack " .. n })
+      assert.equal("paid_before", err and err.code, message)
+      assert.equal("yes", err.paid)
+    end
+    the_row()
+  end)
+end)

@@ -212,8 +212,19 @@ static bool begins(const char *text, const char *with)
 static bool is_final(const char *detail)
 {
     return begins(detail, "Transaction too old") || begins(detail, "Transaction signature already used") ||
-           begins(detail, "Transaction failed") || begins(detail, "No USDC transfer") ||
-           begins(detail, "Insufficient amount");
+           begins(detail, "No USDC transfer") || begins(detail, "Insufficient amount");
+}
+
+/* Words against those of our own node: one of the two errs. The next call asks the chain first. */
+static bool is_doubt(const char *detail)
+{
+    return begins(detail, "Transaction not found") || begins(detail, "Transaction failed");
+}
+
+/* A request at fault is so the next time, too. Any other refusal may be of whoever stands before the gateway. */
+static bool is_fault(long status)
+{
+    return status == 400 || status == 413 || status == 415 || status == 422;
 }
 
 static void refused(spraay_session *s, const words *w, spraay_now now)
@@ -232,8 +243,7 @@ static void refused(spraay_session *s, const words *w, spraay_now now)
                      is_final(w->detail) ? "" : SAME,
                      "the transfer was made, and the gateway does not take it: %s", w->detail);
     if (!is_final(w->detail)) {
-        if (begins(w->detail, "Transaction not found"))
-            s->outcome.paid = SPRAAY_PAID_MAYBE; /* one of two nodes errs */
+        if (is_doubt(w->detail)) s->outcome.paid = SPRAAY_PAID_MAYBE;
         name_again(s, 0, now);
         return;
     }
@@ -266,7 +276,7 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
                          w.error[0] ? ": " : "", w.error);
         s->outcome.retry_after_s = after_s ? after_s : SPRAAY_SESSION_RATE_WAIT_S;
         name_again(s, s->outcome.retry_after_s * 1000, now);
-    } else if (w.is_json && a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 409) {
+    } else if (w.is_json && is_fault(a->status)) {
         session_describe(s, "gateway", code,
                          "the money is not given back for a request that the gateway refuses",
                          "the transfer was made, and the server answers %ld%s%s", a->status,
@@ -276,7 +286,7 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
         session_describe(s, "gateway", a->status < 400 ? "redirect_after_payment" : code, SAME,
                          "the transfer was made, and the server answers %ld%s%s", a->status,
                          w.error[0] ? ": " : "", w.error);
-        s->handler_error = w.is_json && a->status >= 500;
+        s->handler_error = w.is_json && a->status >= 400 && a->status != 408 && a->status != 409;
         if (s->handler_error && s->presentations > s->cfg.retries)
             session_lose(s, SPRAAY_WANT_NOTHING);
         else

@@ -162,6 +162,15 @@ faults.solana_tx_unseen = {
   stage = "self_paid", text = "X-Solana-Tx: the gateway's node has not seen the transaction yet",
   apply = function() return nil, "Transaction not found or not yet confirmed" end,
 }
+faults.solana_tx_failed = {
+  stage = "self_paid", text = "X-Solana-Tx: the gateway's node says that the transaction failed",
+  apply = function() return nil, 'Transaction failed: {"InstructionError":[2,{"Custom":1}]}' end,
+}
+faults.solana_tx_turned_away = {
+  stage = "self_paid", text = "X-Solana-Tx: an answer of this status before anybody looks at the transaction",
+  options = { status = 403 },
+  apply = function(self) return reply.json(self:option "status", { error = "Not now" }) end,
+}
 faults.solana_tx_error = {
   stage = "self_paid", text = "X-Solana-Tx: the gateway's node cannot be asked",
   apply = function() return nil, "Verification error: fetch failed" end,
