@@ -520,3 +520,91 @@ describe("without a ledger on disk", function()
     the_row()
   end)
 end)
+
+describe("spraay ledger", function()
+  -- What a command prints, and its exit status.
+  local function run(arguments)
+    local line = ("env -u HOME -u XDG_STATE_HOME -u SPRAAY_STATE_DIR SPRAAY_SOLANA_KEY='%s' SPRAAY_GATEWAY=%s "
+      .. "SPRAAY_SOLANA_RPC=%s lua5.4 -e %s /dev/null ledger %s --ledger %s"):format(box.solana_key, box.url, box.solana_rpc,
+      "'os.exit(require \"spraay.cli\".main(arg))'", arguments, place)
+    local pipe = io.popen("{ " .. line .. "; } 2>&1; echo \"status $?\"")
+    local text = pipe:read "*a"
+    pipe:close()
+    return (text:gsub("status %d+\n$", "")), tonumber(text:match "status (%d+)\n$")
+  end
+
+  -- The name of the one transaction.
+  local function landed()
+    return solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
+      { commitment = "confirmed" } })[1].signature
+  end
+
+  local function lose()
+    box:fault("502_before_settle", { leg = "paid" })
+    local _, _, err = try()
+    box:clear()
+    return err.purchase
+  end
+
+  it("shows no transaction that could still be sent", function()
+    box:fault("solana_send_dropped")
+    local _, _, err = try()
+    for _, command in ipairs{ "list", "list --json", "show " .. err.purchase, "show --json " .. err.purchase, "verify" } do
+      local text = run(command)
+      assert.is_nil(text:find("[%w+/=]+", 1) and text:match(("[%w+/=]"):rep(200)), text)
+    end
+  end)
+
+  it("writes a claim that names the transaction", function()
+    local id = lose()
+    local name = landed()
+    pass(700)
+    local _, message, err = try(PATIENT)
+    assert.equal("paid_lost", err and err.code, message)
+    local text, status = run("claim " .. id)
+    assert.equal(0, status, text)
+    local claim = cjson.decode(text)
+    assert.equal(name, claim.transaction)
+  end)
+
+  it("writes it where a reconciliation found out", function()
+    local id = lose()
+    local name = landed()
+    pass(700)
+    local client = open()
+    client:reconcile{ timeout = 5 }
+    client:close()
+    local text, status = run("claim " .. id)
+    assert.equal(0, status, text)
+    assert.equal(name, cjson.decode(text).transaction)
+    local result, message = try{ on_lost = "repay", timeout = { total = 10 } }
+    assert(result, message)
+    assert.equal(2, moved())
+    local one = open()
+    for _, row in ipairs(one:purchases{}) do
+      if row.state == "taken" then assert.equal(result.payment.transaction, row.transaction) end
+      if row.state == "paid_lost" then assert.equal(name, row.transaction) end
+    end
+  end)
+
+  it("void and settle keep to their word", function()
+    local id = lose()
+    local text, status = run("settle " .. id)
+    assert.equal(0, status, text)
+    local _, message, err = try(PATIENT)
+    assert.equal("paid_lost", err and err.code, message)
+    assert.equal(1, moved())
+  end)
+
+  it("verify finds nothing, and repair keeps what can go on", function()
+    local id = lose()
+    local text, status = run("verify")
+    assert.equal(0, status, text)
+    text, status = run("repair")
+    assert.equal(0, status, text)
+    local result, message = try(PATIENT)
+    assert(result, message)
+    assert.equal(id, result.payment.purchase)
+    the_row()
+  end)
+end)

@@ -150,7 +150,7 @@ function reading.verify(args)
     shared.nothing(args)
     return 0
   end
-  local _, wallet_err, key = shared.wallet_of(args)
+  local _, wallet_err, key = shared.any_wallet_of(args)
   if wallet_err and (args.key_file or wallet_err.code ~= "missing") then return shared.trouble_of(wallet_err) end
   shared.know_others(args)
   local findings, _, err = ledger.ask(args.path, "verify", { wallet = key })
@@ -172,7 +172,7 @@ function reading.repair(args)
     shared.nothing(args)
     return 0
   end
-  local _, wallet_err, key = shared.wallet_of(args)
+  local _, wallet_err, key = shared.any_wallet_of(args)
   if not key then return shared.trouble_of(wallet_err) end
   shared.know_others(args)
   local lost, _, err = ledger.ask(args.path, "repair", { wallet = key })

@@ -40,6 +40,15 @@ function shared.wallet_of(args, rail)
   return from, nil, key   -- the key is the core's handle, not its bytes
 end
 
+--- The same of whatever rail there is a key for: records are judged, and nothing is paid.
+function shared.any_wallet_of(args)
+  local from, err, key = shared.wallet_of(args)
+  if key or not (args.key_file or err.code == "missing") then return from, err, key end
+  local other, _, other_key = shared.wallet_of(args, "solana")
+  if other_key then return other, nil, other_key end
+  return from, err, key
+end
+
 --- The wallets that a client of these arguments pays from.
 function shared.wallets_of(args)
   if not args.key_file then return wallet.of_environment(os.getenv) end
