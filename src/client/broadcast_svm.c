@@ -73,6 +73,29 @@ void spraay_broadcast_svm_give_up(spraay_broadcast_svm *b)
     done(b, b->left ? SPRAAY_CAST_OPEN : SPRAAY_CAST_UNSENT);
 }
 
+/* What the earlier RPC has in its hands may have left; its answer is to no question of ours any more. */
+static void forget(spraay_broadcast_svm *b, bool asked)
+{
+    if (asked && b->state == SPRAAY_BROADCAST_SEND) b->left = true;
+    b->stale = asked;
+    b->pause_ms = 0;
+}
+
+void spraay_broadcast_svm_anew(spraay_broadcast_svm *b, bool asked, bool known)
+{
+    forget(b, asked);
+    b->known = known;
+    b->state = known ? SPRAAY_BROADCAST_STATUS : SPRAAY_BROADCAST_GENESIS;
+}
+
+void spraay_broadcast_svm_no_more(spraay_broadcast_svm *b, bool asked, const char *why)
+{
+    forget(b, asked);
+    b->known = false;
+    (void)snprintf(b->reason, sizeof b->reason, "%s", why);
+    spraay_broadcast_svm_give_up(b);
+}
+
 /* ---- reading ---- */
 
 /* What an error of the chain's says, for people: its name or its JSON. */
@@ -145,6 +168,10 @@ void spraay_broadcast_svm_answer(spraay_broadcast_svm *b, long status, spraay_sl
     int result;
     uint64_t at;
 
+    if (b->stale) {
+        b->stale = false;
+        return;
+    }
     if (asked == SPRAAY_BROADCAST_SEND && (sent || status != 0)) b->left = true;
     if (!spraay_rpc_svm_answer(&doc, &result, b->reason, b->request_id, status, body)) {
         if (asked == SPRAAY_BROADCAST_SEND && status == 200 && strncmp(b->reason, "the RPC refused", 15) == 0)

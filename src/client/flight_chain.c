@@ -136,7 +136,7 @@ static bool report(spraay_flight *f)
         return true;
     case FLIGHT_ASKS_BROADCAST:
         if (cast->state != SPRAAY_BROADCAST_DONE) return false;
-        if (cast->known) f->client->rpc[rpc_at(f, cast->network)].known = true;
+        if (cast->known && has_rpc(f, cast->network)) f->client->rpc[rpc_at(f, cast->network)].known = true;
         broadcast_ended(f, cast->cast, cast->block_s, cast->reason);
         return true;
     }
@@ -206,7 +206,9 @@ static bool pauses(spraay_flight *f)
     spraay_broadcast_svm *b = &f->chain.cast;
     int64_t until_ms = spraay_flight_now(f).mono_ms + b->pause_ms;
 
-    if (f->asking != FLIGHT_ASKS_BROADCAST || b->state != SPRAAY_BROADCAST_PAUSE) return false;
+    if (f->asking != FLIGHT_ASKS_BROADCAST) return false;
+    if (f->session.detached && !b->left) spraay_broadcast_svm_give_up(b); /* nor is it begun for nobody */
+    if (b->state != SPRAAY_BROADCAST_PAUSE) return false;
     if (until_ms >= (f->session.detached ? f->cast_until_ms : f->session.cfg.deadline_ms)) {
         spraay_broadcast_svm_give_up(b);
         return false;
@@ -450,4 +452,16 @@ bool flight_broadcast(spraay_flight *f)
     spraay_broadcast_svm_init(&f->chain.cast, p->network, f->session.transaction, p->last_height,
                               f->client->rpc[rpc_at(f, p->network)].known);
     return ask_chain(f);
+}
+
+/* Only a broadcast outlives its caller. Its present question is answered yet, and counts for nothing. */
+void flight_ask_anew(spraay_flight *f)
+{
+    spraay_broadcast_svm *b = &f->chain.cast;
+
+    if (f->asking != FLIGHT_ASKS_BROADCAST) return;
+    if (has_rpc(f, b->network))
+        spraay_broadcast_svm_anew(b, f->transfer != NULL, f->client->rpc[rpc_at(f, b->network)].known);
+    else
+        spraay_broadcast_svm_no_more(b, f->transfer != NULL, NO_RPC);
 }

@@ -74,7 +74,10 @@ static void take_orders(spraay_flight *g, spraay_flight *f)
         g->former = g->client; /* the choice borrows from it */
     else
         spraay_client_unref(g->client);
-    g->client = f->client;
+    if (g->client != f->client) {
+        g->client = f->client;
+        flight_ask_anew(g);
+    }
     g->client->refs++;
     SWAP(char *, g->price, f->price);
     SWAP(char *, g->max, f->max);
@@ -84,6 +87,7 @@ static void take_orders(spraay_flight *g, spraay_flight *f)
     f->session.policy.origin = g->origin;
     g->session.policy = f->session.policy;
     g->session.cfg.cls = f->session.cfg.cls;
+    g->session.cfg.self_paid = f->session.cfg.self_paid;
     g->session.cfg.ask = f->session.cfg.ask;
     g->session.cfg.may_pay = f->session.cfg.may_pay;
     g->session.cfg.retries = f->session.cfg.retries;
@@ -315,6 +319,7 @@ bool flight_renew(spraay_flight *f)
     if (!flight_note(f, SPRAAY_EVENT_REPAY, &err)) return false;
     if (err == SPRAAY_OK) err = mark_of(f, f->purchase, mark);
     if (err == SPRAAY_OK) {
+        f->purchase->stored.transaction[0] = '\0'; /* the earlier nonce's */
         spraay_session_renewed(&f->session, mark, spraay_flight_now(f));
         return true;
     }

@@ -366,6 +366,8 @@ static void fill_record(spraay_flight *f)
         if (s->want == SPRAAY_WANT_LOSE && (p->note == NULL || strcmp(s->outcome.code, "nonce_used") != 0))
             keep_note(p, s->outcome.message);
         f->session.past.note = p->note;
+        if (s->want == SPRAAY_WANT_LOST && s->outcome.transaction[0]) /* a claim names it */
+            (void)snprintf(p->stored.transaction, sizeof p->stored.transaction, "%s", s->outcome.transaction);
         break;
     case SPRAAY_WANT_VOID:
     case SPRAAY_WANT_UNSEND: p->sends = s->sends; break;

@@ -44,5 +44,6 @@ void flight_leaves(spraay_flight *f); /* the payment is about to: noted, without
 bool flight_prove(spraay_flight *f);
 bool flight_look_up(spraay_flight *f); /* what a Solana message needs */
 bool flight_broadcast(spraay_flight *f);
+void flight_ask_anew(spraay_flight *f); /* what is asked of a chain, of another client's RPC from now on */
 
 #endif

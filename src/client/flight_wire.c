@@ -249,6 +249,13 @@ bool flight_request(spraay_flight *f)
     bool paid = f->session.want == SPRAAY_WANT_PAY;
 
     if (f->transfer != NULL || f->in_air) return false;
+    if (f->external && f->call == NULL) { /* a transfer of the wallet's own has landed meanwhile */
+        spraay_break b = { .sent = false,
+                           .code = "abandoned",
+                           .sentence = "nobody was left to send the request" };
+        spraay_session_broke(&f->session, &b, spraay_flight_now(f));
+        return true;
+    }
     if (paid) flight_leaves(f); /* the authorization is on record */
     if (f->external) {
         f->in_air = true;

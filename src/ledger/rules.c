@@ -27,6 +27,7 @@ static void renew(spraay_purchase *p)
     p->sends = 0;
     p->sent_at = 0;
     p->handler_error = p->expect_unpaid = false;
+    p->stored.transaction[0] = '\0';
     p->spent = (spraay_moment){ 0, 0 };
 }
 

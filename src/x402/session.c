@@ -452,10 +452,7 @@ void spraay_session_proved(spraay_session *s, spraay_verdict verdict, int64_t bl
     }
     switch (verdict) {
     case SPRAAY_VERDICT_USED:
-        if (s->self_paid && !s->detached && !s->asked_for_block)
-            session_self_paid_proven(s, now);
-        else
-            proven_lost(s);
+        if (!s->self_paid || !session_self_paid_proven(s, now)) proven_lost(s);
         return;
     case SPRAAY_VERDICT_VOID:
         if (s->cfg.reconcile) proven_void(s);

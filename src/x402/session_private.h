@@ -55,11 +55,14 @@ void session_broke_unpaid(spraay_session *s, const spraay_break *b, spraay_now n
 void session_answered_paid(spraay_session *s, const spraay_answer *a, int64_t after_s, spraay_now now);
 void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now);
 
+/* Does the gateway look at X-SOLANA-TX, and would it see this transfer? Its challenge says so beside the offer; where
+ * its Solana rail is off it says nothing, skips the header, and what was sent to it is gone. */
+bool session_self_paid_offered(const spraay_choice *c, spraay_slice body);
 /* The header at hand is a transaction of the payer's own, or becomes one: take its name. False when it is none. */
 bool session_self_paid_take(spraay_session *s);
 void session_self_paid_drop(spraay_session *s);
-/* Its memo was found on the chain: look after its block, and name it in the request. */
-void session_self_paid_proven(spraay_session *s, spraay_now now);
+/* Its memo was found on the chain: look after its block, and name it in the request. False: it is too late. */
+bool session_self_paid_proven(spraay_session *s, spraay_now now);
 void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64_t after_s, spraay_now now);
 void session_self_paid_broke(spraay_session *s, const spraay_break *b, spraay_now now);
 

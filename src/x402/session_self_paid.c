@@ -18,6 +18,30 @@
 static const char SAME[] =
     "call again with the same arguments: the same transaction is named, no other is made";
 
+static bool says(const spraay_json *doc, int node, const char *text)
+{
+    spraay_slice said;
+
+    return spraay_json_plain(doc, node, &said) == SPRAAY_OK && spraay_slice_eq_str_nocase(said, text);
+}
+
+bool session_self_paid_offered(const spraay_choice *c, spraay_slice body)
+{
+    spraay_json doc = { 0 };
+    bool yes = false;
+    int said;
+
+    if (c->entry->rail != SPRAAY_RAIL_SVM || !c->asset->usdc) return false;
+    if (spraay_json_parse(&doc, body.p, body.n, SPRAAY_JSON_DEPTH, SPRAAY_JSON_NODES) == SPRAAY_OK) {
+        said = spraay_json_get(&doc, 0, "solana_accepts");
+        yes = says(&doc, spraay_json_get(&doc, said, "txHeader"), SPRAAY_SELF_PAID) &&
+              spraay_json_str_eq(&doc, spraay_json_get(&doc, said, "receiveAddress"), c->entry->pay_to) &&
+              spraay_json_str_eq(&doc, spraay_json_get(&doc, said, "usdcMint"), c->entry->asset);
+    }
+    spraay_json_wipe(&doc);
+    return yes;
+}
+
 bool session_self_paid_take(spraay_session *s)
 {
     s->self_paid = spraay_svm_self_paid_id(s->transaction, spraay_buf_slice(&s->header)) == SPRAAY_OK;
@@ -69,17 +93,21 @@ static void landed(spraay_session *s, int64_t block_s, spraay_now now)
     session_pay(s);
 }
 
-void session_self_paid_proven(spraay_session *s, spraay_now now)
+bool session_self_paid_proven(spraay_session *s, spraay_now now)
 {
-    if (s->cfg.reconcile && now.wall_s <= s->valid_before_s + AGE_MAX_S) {
+    session_line(s->outcome.transaction, sizeof s->outcome.transaction, s->transaction);
+    if (s->detached || s->asked_for_block) return false;
+    if (s->cfg.reconcile) { /* nothing is named to the gateway; a call can do so while it is not too late */
+        if (now.wall_s > s->valid_before_s + AGE_MAX_S) return false;
         s->landed_s = now.wall_s;
         session_describe(s, "payment", "unanswered", SAME,
                          "the transfer is on the chain, and its result has not come yet");
         session_fail(s);
-        return;
+        return true;
     }
     s->asked_for_block = true;
     s->want = SPRAAY_WANT_BROADCAST;
+    return true;
 }
 
 /* It moved nothing by now. What is dead as well is proven so, and then made again. */
@@ -131,7 +159,8 @@ void spraay_session_broadcast(spraay_session *s, spraay_cast cast, int64_t block
     case SPRAAY_CAST_UNSENT:
         session_describe(s, "connection", "rpc", "see that the RPC answers, then call again",
                          "the transfer could not be sent: %.300s", why);
-        if (s->past.kind == SPRAAY_PAST_AUTHORIZED || s->sends > 1) break;
+        /* What a signer outside has signed, it could send as well. */
+        if (s->past.kind == SPRAAY_PAST_AUTHORIZED || s->sends > 1 || s->asking) break;
         s->open = false; /* it has never left */
         s->sends = 0;
         session_money(s, &s->outcome);
@@ -183,8 +212,19 @@ static bool begins(const char *text, const char *with)
 static bool is_final(const char *detail)
 {
     return begins(detail, "Transaction too old") || begins(detail, "Transaction signature already used") ||
-           begins(detail, "Transaction failed") || begins(detail, "No USDC transfer") ||
-           begins(detail, "Insufficient amount");
+           begins(detail, "No USDC transfer") || begins(detail, "Insufficient amount");
+}
+
+/* Words against those of our own node: one of the two errs. The next call asks the chain first. */
+static bool is_doubt(const char *detail)
+{
+    return begins(detail, "Transaction not found") || begins(detail, "Transaction failed");
+}
+
+/* A request at fault is so the next time, too. Any other refusal may be of whoever stands before the gateway. */
+static bool is_fault(long status)
+{
+    return status == 400 || status == 413 || status == 415 || status == 422;
 }
 
 static void refused(spraay_session *s, const words *w, spraay_now now)
@@ -203,8 +243,7 @@ static void refused(spraay_session *s, const words *w, spraay_now now)
                      is_final(w->detail) ? "" : SAME,
                      "the transfer was made, and the gateway does not take it: %s", w->detail);
     if (!is_final(w->detail)) {
-        if (begins(w->detail, "Transaction not found"))
-            s->outcome.paid = SPRAAY_PAID_MAYBE; /* one of two nodes errs */
+        if (is_doubt(w->detail)) s->outcome.paid = SPRAAY_PAID_MAYBE;
         name_again(s, 0, now);
         return;
     }
@@ -237,7 +276,7 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
                          w.error[0] ? ": " : "", w.error);
         s->outcome.retry_after_s = after_s ? after_s : SPRAAY_SESSION_RATE_WAIT_S;
         name_again(s, s->outcome.retry_after_s * 1000, now);
-    } else if (w.is_json && a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 409) {
+    } else if (w.is_json && is_fault(a->status)) {
         session_describe(s, "gateway", code,
                          "the money is not given back for a request that the gateway refuses",
                          "the transfer was made, and the server answers %ld%s%s", a->status,
@@ -247,7 +286,7 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
         session_describe(s, "gateway", a->status < 400 ? "redirect_after_payment" : code, SAME,
                          "the transfer was made, and the server answers %ld%s%s", a->status,
                          w.error[0] ? ": " : "", w.error);
-        s->handler_error = w.is_json && a->status >= 500;
+        s->handler_error = w.is_json && a->status >= 400 && a->status != 408 && a->status != 409;
         if (s->handler_error && s->presentations > s->cfg.retries)
             session_lose(s, SPRAAY_WANT_NOTHING);
         else

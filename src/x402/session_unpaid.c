@@ -184,7 +184,7 @@ static void choose(spraay_session *s, const spraay_answer *a)
         session_fail(s);
         return;
     }
-    if (s->cfg.self_paid && s->choice.entry->rail == SPRAAY_RAIL_SVM) {
+    if (s->cfg.self_paid && session_self_paid_offered(&s->choice, a->body)) {
         s->choice.scheme = &spraay_scheme_self_paid_svm;
         s->choice.window_s = spraay_scheme_self_paid_svm.life_s;
     }

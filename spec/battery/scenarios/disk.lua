@@ -8,13 +8,17 @@ local disk = { title = "the disk fails, then is well again" }
 
 local LANES = 4
 
-local function script() return { calls.new("chat", "an old shoebox"), calls.new("chat", "a new shoebox") } end
+-- What is called, and what the client is opened with besides.
+local CHATS = { verb = "chat" }
+local OWN = { verb = "gpu", solana_tx = true, row = ", a transfer of one's own" }
+
+local function script(flow) return { calls.new(flow.verb, "an old shoebox"), calls.new(flow.verb, "a new shoebox") } end
 
 -- The script under a bad disk, and after it. What the gateway answered is kept there, so everything can be had.
-local function under(t, shim, law)
+local function under(t, shim, law, flow)
   local counts
   t:sub(function(s)
-    local plan = s:plan(script(), { open = { run = "night" } })
+    local plan = s:plan(script(flow), { open = { run = "night", solana_tx = flow.solana_tx } })
     s.box:config{ replay = true }
     local first = s:run(plan, { shim = shim })
     counts = first.counts
@@ -39,22 +43,22 @@ local function under(t, shim, law)
   return counts
 end
 
-local function each(bench, class, deed, lane)
+local function each(bench, class, deed, lane, flow)
   return function(t)
-    t:learn(t:plan(script()))
-    local calm = under(t, {})
+    t:learn(t:plan(script(flow), { open = { solana_tx = flow.solana_tx } }))
+    local calm = under(t, {}, nil, flow)
     if not calm then return t:wrong "no counts" end
     local last = class == "sync" and calm.sync or calm.file
     if last < 4 then t:wrong("only %d calls of class %s: are they caught?", last, class) end
     local step = bench.full and LANES or math.max(LANES, last // 6)
-    for k = lane, last, step do under(t, { AT = class .. ":" .. k, DO = deed }) end
+    for k = lane, last, step do under(t, { AT = class .. ":" .. k, DO = deed }, nil, flow) end
   end
 end
 
 local function always(shim, law)
   return function(t)
-    t:learn(t:plan(script()))
-    under(t, shim, law)
+    t:learn(t:plan(script(CHATS)))
+    under(t, shim, law, CHATS)
   end
 end
 
@@ -144,7 +148,10 @@ function disk.trials(bench)
     { "half written", "file", "short" },
   } do
     for lane = 1, bench.full and LANES or 1 do
-      list[#list + 1] = { row = case[1], run = each(bench, case[2], case[3], lane) }
+      list[#list + 1] = { row = case[1], run = each(bench, case[2], case[3], lane, CHATS) }
+      if bench.rail == "solana" then
+        list[#list + 1] = { row = case[1] .. OWN.row, run = each(bench, case[2], case[3], lane, OWN) }
+      end
     end
   end
   return list

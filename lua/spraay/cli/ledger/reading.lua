@@ -145,6 +145,12 @@ local function plain_findings(findings)
   return json.array(list)
 end
 
+-- What a wallet wrote is checked with its key alone.
+local function say_unchecked(strangers)
+  if #strangers == 0 then return end
+  print_.say("not checked, for want of their keys: the records of " .. table.concat(strangers, ", "))
+end
+
 function reading.verify(args)
   if not ledger.exists(args.path) then
     shared.nothing(args, { findings = json.array {}, authenticated = false, unchecked = json.array {} })
@@ -155,7 +161,7 @@ function reading.verify(args)
   shared.know(args, list)
   local findings, _, err = ledger.ask(args.path, "verify", {})
   if not findings then return shared.trouble_of(err) end
-  -- What a wallet wrote is checked with its key alone. A ledger that cannot be listed has been found wanting above.
+  -- A ledger that cannot be listed has been found wanting above.
   local strangers = #findings == 0 and shared.strangers(args, list) or {}
   if args.json then
     print_.json({ findings = plain_findings(findings), authenticated = #list > 0 and #strangers == 0,
@@ -165,9 +171,8 @@ function reading.verify(args)
     if #findings == 0 then print_.say(args.path .. " is sound") end
     if #list == 0 then
       print_.say("without a key it was not checked who wrote the records: set SPRAAY_PRIVATE_KEY, or name --key-file")
-    elseif #strangers > 0 then
-      print_.say("not checked, for want of their keys: the records of " .. table.concat(strangers, ", "))
     end
+    say_unchecked(#list > 0 and strangers or {})
   end
   return #findings > 0 and 8 or 0
 end
@@ -182,12 +187,14 @@ function reading.repair(args)
   shared.know(args, list)
   local lost, _, err = ledger.ask(args.path, "repair", { wallet = list[1].key })
   if not lost then return shared.trouble_of(err) end
+  local strangers = shared.strangers(args, list) or {}
   if args.json then
-    print_.json({ lost = plain_findings(lost) })
+    print_.json({ lost = plain_findings(lost), unchecked = json.array(strangers) })
   else
     print_.say(("what is sound is in %s; the damaged file is beside it."):format(args.path))
     print_findings(lost)
     if #lost == 0 then print_.say("nothing was lost") end
+    say_unchecked(strangers)
   end
   return #lost > 0 and 8 or 0
 end

@@ -130,13 +130,46 @@ faults.solana_send_lost = {
   options = { method = "sendTransaction" },
   apply = function(_, view) view.lost = reply.wire "reset" end,
 }
+faults.solana_send_denied = {
+  stage = "rpc", text = "the node refuses a sent transaction, with this error, and it lands all the same",
+  options = { method = "sendTransaction", seconds = 0, code = -32603, message = "Internal error" },
+  apply = function(self, view)
+    view.delay = self:option "seconds"
+    view.deny = { code = math.tointeger(self:option "code"), message = self:option "message" }
+  end,
+}
 
 -- ---- X-Solana-Tx --------------------------------------------------------------------------------
 -- What comes back is an answer, or nothing and a refusal's detail.
 
+faults.solana_tx_unsaid = {
+  stage = "challenge", text = "X-Solana-Tx: the challenge does not say that it is taken",
+  apply = function(_, _, response)
+    response.body.solana_accepts = nil
+    return response
+  end,
+}
+faults.solana_tx_elsewhere = {
+  stage = "challenge", text = "X-Solana-Tx: transfers are looked for at another address than the offer's, or of another mint",
+  options = { receive = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
+  apply = function(self, _, response)
+    local said = response.body.solana_accepts
+    said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint)
+    return response
+  end,
+}
 faults.solana_tx_unseen = {
   stage = "self_paid", text = "X-Solana-Tx: the gateway's node has not seen the transaction yet",
   apply = function() return nil, "Transaction not found or not yet confirmed" end,
+}
+faults.solana_tx_failed = {
+  stage = "self_paid", text = "X-Solana-Tx: the gateway's node says that the transaction failed",
+  apply = function() return nil, 'Transaction failed: {"InstructionError":[2,{"Custom":1}]}' end,
+}
+faults.solana_tx_turned_away = {
+  stage = "self_paid", text = "X-Solana-Tx: an answer of this status before anybody looks at the transaction",
+  options = { status = 403 },
+  apply = function(self) return reply.json(self:option "status", { error = "Not now" }) end,
 }
 faults.solana_tx_error = {
   stage = "self_paid", text = "X-Solana-Tx: the gateway's node cannot be asked",

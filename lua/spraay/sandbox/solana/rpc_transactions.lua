@@ -153,6 +153,7 @@ function methods.sendTransaction(chain, view, params)
   if config.skipPreflight ~= true then preflight(chain, tx) end
   if view.drop then return tx:id() end
   if view.delay then chain:land_later(tx, view.delay) else chain:land(tx) end
+  if view.deny then ask.fail(view.deny.code, view.deny.message) end
   return tx:id()
 end
 
