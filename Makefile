@@ -149,7 +149,7 @@ matrix:
 	@for v in $(TEST_LUAS); do $(MAKE) -s LUA_VERSION=$$v module || exit 1; done
 	@.ci/matrix $(BUILD) $(TEST_LUAS)
 
-bench: setup build
+bench: setup build $(SHIM)
 	@for f in spec/bench/*_bench.lua; do $(IN_TREE) $(LUA) $$f || exit 1; done
 
 # One folder that a game ships, with all in it but libcurl: see .ci/bundle.

@@ -12,6 +12,7 @@
  *                          kill), stop (SIGSTOP), fail=ENOSPC (once), fail_on=EIO (from there on),
  *                          short (half of a write, and say so), hold (wait until BATTERY_HOLD exists)
  *   BATTERY_KILL_US=N      SIGKILL that many microseconds after the start
+ *   BATTERY_SYNC_US=N      every sync takes that many microseconds more: a slow disk
  *   BATTERY_STATFS=0x6969  what statfs says the file system is
  *   BATTERY_CLOCK=FILE     two int64: seconds added to every clock, and to the wall clock besides
  *   BATTERY_REPORT=FILE    at exit: "all net file sync"
@@ -59,6 +60,7 @@ static struct {
     long at;           /* 0: never */
     enum deed deed;
     int error;
+    long sync_us;
     long file_system;
     const volatile int64_t *clock;
 } set = { .trace = -1 };
@@ -293,14 +295,23 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 TRUNCATE(ftruncate, off_t)
 TRUNCATE(ftruncate64, off64_t)
 
+static void slow_disk(void)
+{
+    struct timespec t = { set.sync_us / 1000000, set.sync_us % 1000000 * 1000 };
+
+    if (set.sync_us > 0) (void)syscall(SYS_nanosleep, &t, NULL);
+}
+
 int fsync(int fd)
 {
+    if (ours(fd)) slow_disk();
     if (ours(fd)) AROUND(DISK | SYNC, "fsync", "", (int)syscall(SYS_fsync, fd));
     return (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
+    if (ours(fd)) slow_disk();
     if (ours(fd)) AROUND(DISK | SYNC, "fdatasync", "", (int)syscall(SYS_fdatasync, fd));
     return (int)syscall(SYS_fdatasync, fd);
 }
@@ -576,6 +587,7 @@ __attribute__((constructor)) static void begin(void)
     set.hold = getenv("BATTERY_HOLD");
     if ((text = getenv("BATTERY_TRACE")) != NULL)
         set.trace = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if ((text = getenv("BATTERY_SYNC_US")) != NULL) set.sync_us = strtol(text, NULL, 10);
     if ((text = getenv("BATTERY_STATFS")) != NULL) set.file_system = strtol(text, NULL, 0);
     if ((text = getenv("BATTERY_CLOCK")) != NULL) {
         int fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC);

@@ -27,6 +27,7 @@
 #include "http/sigpipe.h"
 
 #define EVENTS 64         /* taken from epoll at once */
+#define EVENTS_EACH 4 /* of sockets, for each answer that a step may take */
 #define OURS   UINT32_MAX /* an event's shard index: one of the engine's own descriptors */
 
 struct list {
@@ -390,12 +391,14 @@ static size_t deliver(spraay_engine *e, size_t most)
 spraay_err spraay_engine_step(spraay_engine *e, int64_t timeout_ms, size_t most, size_t *n_done)
 {
     struct epoll_event ev[EVENTS];
+    /* Who takes answers one by one has a short step in mind. What is left is told of the next time. */
+    int room = most < EVENTS / EVENTS_EACH ? (int)most * EVENTS_EACH : EVENTS;
     int n;
 
     if (n_done != NULL) *n_done = 0;
     if (!spraay_engine_usable(e) || e->stepping) return SPRAAY_STATE;
 
-    n = epoll_wait(e->epoll, ev, EVENTS, wait_ms(e, timeout_ms));
+    n = epoll_wait(e->epoll, ev, room > 0 ? room : 1, wait_ms(e, timeout_ms));
     if (n < 0 && errno != EINTR) return SPRAAY_IO;
 
     e->now_ms = spraay_mono_ms();

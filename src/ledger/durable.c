@@ -16,6 +16,7 @@
  * The thread is started by the first operation, so opening a ledger touches nothing, and a process that
  * forks before has nothing to share. One that forks later leaves its child without a connection: see
  * ledger/gate.h. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -216,25 +217,46 @@ static void apply_outcome(durable *d, spraay_job *j)
     op->done = true;
 }
 
-static void durable_drain(spraay_ledger *l)
+/* Whoever is woken goes on with his call, which takes its time; a commit may wake many at once. So a step of the
+ * caller's loop wakes a few, and the descriptor stays readable for the rest. */
+#define WAKES_A_STEP 4
+
+static spraay_job *next_finished(durable *d)
 {
-    durable *d = (durable *)l;
-    spraay_job *jobs;
+    spraay_job *j;
+
+    (void)pthread_mutex_lock(&d->lock);
+    j = d->finished.first;
+    if (j != NULL) {
+        d->finished.first = j->next;
+        if (j->next == NULL) d->finished.last = NULL;
+        j->next = NULL;
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+    return j;
+}
+
+static void drain(durable *d, unsigned wakes)
+{
+    spraay_job *j;
     uint64_t count;
 
-    if (d->pid != getpid()) return;
     (void)!read(d->eventfd, &count, sizeof count); /* empty is fine */
-    (void)pthread_mutex_lock(&d->lock);
-    jobs = durable_take_all(&d->finished);
-    (void)pthread_mutex_unlock(&d->lock);
-    while (jobs != NULL) {
-        spraay_job *j = jobs;
+    while ((j = next_finished(d)) != NULL) {
         spraay_op *op = j->answer_to;
-        jobs = j->next;
         apply_outcome(d, j);
         free_job(j);
-        if (op != NULL && op->wake != NULL) op->wake(op->ud);
+        if (op == NULL || op->wake == NULL) continue;
+        op->wake(op->ud);
+        if (--wakes == 0) break;
     }
+    count = 1;
+    if (j != NULL) (void)!write(d->eventfd, &count, sizeof count); /* there may be more */
+}
+
+static void durable_drain(spraay_ledger *l)
+{
+    if (((durable *)l)->pid == getpid()) drain((durable *)l, WAKES_A_STEP);
 }
 
 static spraay_err durable_know(spraay_ledger *l, const char *payer, const uint8_t key32[32])
@@ -283,7 +305,7 @@ static void durable_end(spraay_ledger *l)
         free_job(owed);
         owed = next;
     }
-    durable_drain(l);
+    drain(d, UINT_MAX);
 }
 
 /* Before anything else runs in a child: it has no part in what its parent holds. */

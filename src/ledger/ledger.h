@@ -180,7 +180,7 @@ void spraay_ledger_withdraw(spraay_ledger *l, spraay_op *op);
 SPRAAY_MUST_USE spraay_err spraay_ledger_know(spraay_ledger *l, const char *payer, const uint8_t key32[32]);
 
 /* Readable when operations are done that were not when submit returned; -1 when that never happens.
- * Then call drain: it finishes them and calls their 'wake'. */
+ * Then call drain: it finishes some of them, and calls their 'wake'; it stays readable until none is left. */
 int spraay_ledger_fd(const spraay_ledger *l);
 void spraay_ledger_drain(spraay_ledger *l);
 
