@@ -277,7 +277,8 @@ describe("Solana's RPC", function()
       local carol = core.base58_encode(core.ed25519_public(("c"):rep(32)))
       local text = bob:transfer(1000, { to = carol })
       local _, why = bob:send(text)
-      assert.equal("Transaction simulation failed: Error processing Instruction 0: InvalidAccountData", why.message)
+      assert.equal("Transaction simulation failed: Error processing Instruction 0: invalid account data for "
+        .. "instruction", why.message)
       local name
       text, name = bob:transfer(1000, { to = carol, creates = true })
       assert.equal(name, bob:send(text))

@@ -190,7 +190,7 @@ end
 ---@return spraay.sandbox.solana.Run
 function chain:simulate(tx)
   local slot = self:tip()
-  local refused = { fee = 0, carried = false, changed = {}, transfers = {}, logs = {} }
+  local refused = { fee = 0, units = 0, carried = false, changed = {}, transfers = {}, logs = {} }
   if not self:is_alive(tx.blockhash, slot) then refused.err = "BlockhashNotFound"
   elseif self.landed[tx:digest()] then refused.err = "AlreadyProcessed" end
   if refused.err then return refused end
@@ -214,7 +214,7 @@ local function append(self, tx, run)
   local slot, before = self:tip(), balances_of(tx, lookup)
   for name, account in pairs(run.changed) do change(self, name, account) end
   local entry = { tx = tx, signature = tx:id(), slot = slot, time = self:time(slot), err = run.err,
-                  fee = run.fee, transfers = run.transfers, logs = run.logs, before = before,
+                  fee = run.fee, units = run.units, transfers = run.transfers, logs = run.logs, before = before,
                   after = balances_of(tx, lookup) }
   self.landed[tx:digest()], self.by_signature[entry.signature] = entry, entry
   for _, name in ipairs(tx.accounts) do
@@ -270,7 +270,7 @@ function chain:made_up()
     local function lookup(name) return self:account(name) end
     local run = bank.run(tx, lookup)
     local entry = { tx = tx:countersigned(core.random_bytes(64)), slot = self:head("finalized"), fee = run.fee,
-                    transfers = run.transfers, logs = run.logs, before = balances_of(tx, lookup) }
+                    units = run.units, transfers = run.transfers, logs = run.logs, before = balances_of(tx, lookup) }
     entry.signature, entry.time = entry.tx:id(), self:time(entry.slot)
     entry.after = balances_of(tx, function(name) return run.changed[name] or self:account(name) end)
     tx.made_up = entry

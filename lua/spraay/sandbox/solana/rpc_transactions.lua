@@ -2,9 +2,9 @@
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
 local json = require "spraay.sandbox.json"
-local bank = require "spraay.sandbox.solana.bank"
 local base58 = require "spraay.sandbox.solana.base58"
 local encode = require "spraay.sandbox.solana.encode"
+local errors = require "spraay.sandbox.solana.errors"
 local ask = require "spraay.sandbox.solana.rpc_params"
 local transaction = require "spraay.sandbox.solana.transaction"
 
@@ -21,7 +21,7 @@ local function status_name(chain, view, entry)
 end
 
 local function signature_object(chain, view, entry)
-  return { signature = entry.signature, slot = entry.slot, err = encode.err(entry.err),
+  return { signature = entry.signature, slot = entry.slot, err = errors.json(entry.err),
            memo = encode.memo(entry.tx), blockTime = entry.time,
            confirmationStatus = status_name(chain, view, entry) }
 end
@@ -108,7 +108,7 @@ function methods.getSignatureStatuses(chain, view, params)
       out[i] = json.null
     else
       local status = status_name(chain, view, entry)
-      out[i] = { slot = entry.slot, err = encode.err(entry.err), status = encode.status(entry.err),
+      out[i] = { slot = entry.slot, err = errors.json(entry.err), status = encode.status(entry.err),
                  confirmationStatus = status,
                  confirmations = status == "finalized" and json.null or math.min(slot - entry.slot, 31) }
     end
@@ -132,7 +132,7 @@ local function transaction_of(text, config)
 end
 
 local function failure_data(run)
-  return { err = encode.err(run.err), logs = json.array(run.logs), accounts = json.null, unitsConsumed = 0,
+  return { err = errors.json(run.err), logs = json.array(run.logs), accounts = json.null, unitsConsumed = run.units,
            returnData = json.null, innerInstructions = json.null, replacementBlockhash = json.null }
 end
 
@@ -143,7 +143,7 @@ local function preflight(chain, tx)
   end
   local run = chain:simulate(tx)
   if run.err then
-    ask.fail(-32002, "Transaction simulation failed: " .. bank.sentence(run.err), failure_data(run))
+    ask.fail(-32002, "Transaction simulation failed: " .. errors.sentence(run.err), failure_data(run))
   end
 end
 
