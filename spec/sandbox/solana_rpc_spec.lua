@@ -270,7 +270,8 @@ describe("Solana's RPC", function()
 
     it("in base58 too, which is the default", function()
       local text, name = bob:transfer(1000)
-      assert.equal(name, (ask("sendTransaction", base58.encode(core.base64_decode(text)))))
+      assert.equal(name, (ask("sendTransaction", base58.encode(core.base64_decode(text)),
+        { preflightCommitment = "confirmed" })))
     end)
 
     it("and opens an account for the receiver if told to", function()

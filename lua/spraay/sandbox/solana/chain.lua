@@ -186,15 +186,18 @@ end
 
 -- ---- transactions -------------------------------------------------------------------------------
 
---- What would become of a transaction, now. Signatures are not looked at.
+--- What would become of a transaction, now, or in the block after the given slot. Signatures are not
+--- looked at.
+---@param slot? integer
+---@param blockhash? string  in place of its own
 ---@return spraay.sandbox.solana.Run
-function chain:simulate(tx)
-  local slot = self:tip()
+function chain:simulate(tx, slot, blockhash)
   local refused = { fee = 0, units = 0, carried = false, changed = {}, transfers = {}, logs = {} }
-  if not self:is_alive(tx.blockhash, slot) then refused.err = "BlockhashNotFound"
-  elseif self.landed[tx:digest()] then refused.err = "AlreadyProcessed" end
+  local before = self.landed[tx:digest()]
+  if not self:is_alive(blockhash or tx.blockhash, slot or self:tip()) then refused.err = "BlockhashNotFound"
+  elseif before and (not slot or before.slot <= slot) then refused.err = "AlreadyProcessed" end
   if refused.err then return refused end
-  return bank.run(tx, function(name) return self:account(name) end)
+  return bank.run(tx, function(name) return self:account(name, slot) end)
 end
 
 -- Balances of a transaction's accounts, by place.

@@ -8,7 +8,11 @@ local methods = {}
 
 -- ---- the chain's head ---------------------------------------------------------------------------
 
-function methods.getHealth() return "ok" end
+function methods.getHealth(chain, view)
+  ask.check_health(chain, view)
+  return "ok"
+end
+
 function methods.getVersion() return { ["solana-core"] = "2.3.6", ["feature-set"] = 3640012085 } end
 function methods.getFirstAvailableBlock() return 0 end
 
@@ -59,6 +63,7 @@ end
 
 -- ---- accounts -----------------------------------------------------------------------------------
 
+local MAX_ACCOUNTS = 100        -- asked for at once
 local ENCODINGS = { base58 = true, base64 = true, jsonParsed = true }
 
 local function account_object(chain, account, config)
@@ -80,6 +85,7 @@ end
 function methods.getMultipleAccounts(chain, view, params)
   local names, config = params[1], ask.config_of(params[2])
   if type(names) ~= "table" then ask.bad "Invalid params: invalid type: expected a sequence" end
+  if #names > MAX_ACCOUNTS then ask.bad(("Too many inputs provided; max %d"):format(MAX_ACCOUNTS)) end
   local slot, list = ask.slot_of(chain, view, config), json.array()
   for i, name in ipairs(names) do
     local account = chain:account(ask.address_of(name), ask.state_slot(chain, view, slot))

@@ -131,26 +131,36 @@ local function transaction_of(text, config)
   return tx
 end
 
-local function failure_data(run)
+local function simulated(run, replacement)
   return { err = errors.json(run.err), logs = json.array(run.logs), accounts = json.null, unitsConsumed = run.units,
-           returnData = json.null, innerInstructions = json.null, replacementBlockhash = json.null }
+           returnData = json.null, innerInstructions = json.null, replacementBlockhash = replacement or json.null }
 end
 
--- Preflight as a node does it: signatures, then a simulation, whose failure sends nothing.
-local function preflight(chain, tx)
+local function check_signatures(tx)
   for i = 1, tx.required do
     if not tx:signed_by(i) then ask.fail(-32003, "Transaction signature verification failure") end
   end
-  local run = chain:simulate(tx)
+end
+
+-- Preflight as a node does it: signatures, its own health, then a simulation at the commitment asked for,
+-- whose failure sends nothing.
+local function preflight(chain, view, tx, slot)
+  check_signatures(tx)
+  ask.check_health(chain, view)
+  local run = chain:simulate(tx, ask.state_slot(chain, view, slot))
   if run.err then
-    ask.fail(-32002, "Transaction simulation failed: " .. errors.sentence(run.err), failure_data(run))
+    ask.fail(-32002, "Transaction simulation failed: " .. errors.sentence(run.err), simulated(run))
   end
 end
 
 function methods.sendTransaction(chain, view, params)
   local config = ask.config_of(params[2])
+  local skips = ask.boolean_of(config, "skipPreflight")
+  ask.count_of(config, "maxRetries")              -- what is sent here arrives, so nothing is retried
   local tx = transaction_of(params[1], config)
-  if config.skipPreflight ~= true then preflight(chain, tx) end
+  local slot = ask.slot_of(chain, view, { minContextSlot = config.minContextSlot,
+    commitment = skips and "processed" or config.preflightCommitment })
+  if not skips then preflight(chain, view, tx, slot) end
   if view.drop then return tx:id() end
   if view.delay then chain:land_later(tx, view.delay) else chain:land(tx) end
   return tx:id()
@@ -158,14 +168,17 @@ end
 
 function methods.simulateTransaction(chain, view, params)
   local config = ask.config_of(params[2])
+  local verifies, replaces = ask.boolean_of(config, "sigVerify"), ask.boolean_of(config, "replaceRecentBlockhash")
   local tx = transaction_of(params[1], config)
-  local slot = ask.slot_of(chain, view, config)
-  if config.sigVerify == true then
-    for i = 1, tx.required do
-      if not tx:signed_by(i) then ask.fail(-32003, "Transaction signature verification failure") end
-    end
+  local slot, newest = ask.slot_of(chain, view, config), nil
+  if replaces then
+    if verifies then ask.bad "sigVerify may not be used with replaceRecentBlockhash" end
+    local hash, last = chain:blockhash(slot)
+    newest = { blockhash = hash, lastValidBlockHeight = last }
   end
-  return ask.with_context(slot, failure_data(chain:simulate(tx)))
+  if verifies then check_signatures(tx) end
+  local run = chain:simulate(tx, ask.state_slot(chain, view, slot), newest and newest.blockhash)
+  return ask.with_context(slot, simulated(run, newest))
 end
 
 return methods
