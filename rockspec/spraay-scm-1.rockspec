@@ -255,6 +255,7 @@ build = {
     ["spraay.sandbox.evm.machine"] = "lua/spraay/sandbox/evm/machine.lua",
     ["spraay.sandbox.evm.pool"] = "lua/spraay/sandbox/evm/pool.lua",
     ["spraay.sandbox.evm.reorg"] = "lua/spraay/sandbox/evm/reorg.lua",
+    ["spraay.sandbox.evm.rpc_logs"] = "lua/spraay/sandbox/evm/rpc_logs.lua",
     ["spraay.sandbox.evm.rpc_tx"] = "lua/spraay/sandbox/evm/rpc_tx.lua",
     ["spraay.sandbox.evm.state"] = "lua/spraay/sandbox/evm/state.lua",
     ["spraay.sandbox.evm.u256"] = "lua/spraay/sandbox/evm/u256.lua",
