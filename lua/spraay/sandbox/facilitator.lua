@@ -9,7 +9,7 @@ local crypto = require "spraay.sandbox.crypto"
 local money = require "spraay.sandbox.money"
 local solana = require "spraay.sandbox.solana.verify"
 
-local facilitator = {}
+local facilitator = { NO_ALLOWANCE = "permit2_allowance_required" }
 
 local MARGIN = 6   -- an authorization must live this many seconds more
 
@@ -57,6 +57,10 @@ kinds.evm = {}
 ---@return table? authorization
 ---@return string? reason
 function kinds.evm.verify(payment, term, chain, version)
+  -- Nobody has ever allowed Permit2 to take anything on this chain.
+  if type(payment.payload) == "table" and type(payment.payload.permit2Authorization) == "table" then
+    return nil, facilitator.NO_ALLOWANCE
+  end
   local a = read_authorization(payment.payload)
   if not a then return nil, "invalid_payload" end
   if not signed_by(a, chain, payment.payload.signature) then
