@@ -330,6 +330,45 @@ describe("Solana's RPC", function()
     end)
   end)
 
+  it("refuses what is too much, or of no program it knows", function()
+    local names = {}
+    for i = 1, 101 do names[i] = bob.address end
+    assert.same({ -32602, "Too many inputs provided; max 100" }, { trouble("getMultipleAccounts", names) })
+    names[101] = nil
+    assert.equal(100, #ask("getMultipleAccounts", names).value)
+    for i = 1, 257 do names[i] = core.base58_encode(("x"):rep(64)) end
+    assert.same({ -32602, "Too many inputs provided; max 256" }, { trouble("getSignatureStatuses", names) })
+    assert.same({ -32602, "Invalid param: unrecognized Token program id" },
+      { trouble("getTokenAccountsByOwner", bob.address, { programId = solana.MEMO }) })
+    assert.same({ -32602, "Invalid param: could not find mint" },
+      { trouble("getTokenAccountsByOwner", bob.address, { mint = bob.address }) })
+  end)
+
+  it("has no number for people where there is nothing", function()
+    local carol = core.base58_encode(core.ed25519_public(("c"):rep(32)))
+    local text, name = bob:transfer(1000, { to = carol, creates = true })
+    assert.equal(name, bob:send(text))
+    local ANY = { commitment = "confirmed", maxSupportedTransactionVersion = 0 }
+    local meta = ask("getTransaction", name, ANY).meta
+    assert.equal(1, #meta.preTokenBalances)                -- there was no account of hers before
+    text, name = bob:transfer(99999000, { to = carol })
+    assert.equal(name, bob:send(text))
+    for _, one in ipairs(ask("getTransaction", name, ANY).meta.postTokenBalances) do
+      local amount = one.uiTokenAmount
+      assert.equal(one.owner == bob.address and cjson.null or 100, amount.uiAmount)
+      assert.equal(one.owner == bob.address and "0" or "100", amount.uiAmountString)
+    end
+  end)
+
+  it("answers what cannot be read as JSON-RPC does", function()
+    for _, path in ipairs{ "/_sandbox/rpc/solana", "/_sandbox/rpc" } do
+      local answer = box:request("POST", path, { body = "{oops", headers = { ["content-type"] = "application/json" } })
+      assert.equal(200, answer.status)
+      assert.equal(-32700, answer.json.error.code)
+      assert.equal(cjson.null, answer.json.id)
+    end
+  end)
+
   it("answers batches, and errors as JSON-RPC does", function()
     local answer = box:request("POST", "/_sandbox/rpc/solana", { body = {
       { jsonrpc = "2.0", id = 1, method = "getHealth" }, { jsonrpc = "2.0", id = "b", method = "getSong" } } })

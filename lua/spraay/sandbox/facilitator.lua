@@ -103,16 +103,23 @@ function facilitator.claim(payment)
   return { nonce = nonce, payer = type(a.from) == "string" and a.from or nil, key = nonce }
 end
 
+-- A reason in the words of this rail.
+local function worded(chain, result, reason)
+  local words = chain.rail.reasons
+  return result, words and words[reason] or reason
+end
+
 --- Check a payment against the term it accepted.
 ---@param sandbox table  whose `chains` has one chain per network
 function facilitator.verify(sandbox, payment, term, version)
   local kind, chain = kinds[term.kind], sandbox.chains[term.network]
   if not kind or not chain or term.scheme ~= "exact" then return nil, "unsupported_scheme" end
-  return kind.verify(payment, term, chain, version)
+  return worded(chain, kind.verify(payment, term, chain, version))
 end
 
 function facilitator.settle(sandbox, authorization, term)
-  return kinds[term.kind].settle(authorization, sandbox.chains[term.network])
+  local chain = sandbox.chains[term.network]
+  return worded(chain, kinds[term.kind].settle(authorization, chain))
 end
 
 return facilitator

@@ -297,7 +297,7 @@ end
 
 local function answer(self, request)
   if request.method == "OPTIONS" then return transport.preflight() end
-  if request.refusal then return request.refusal end
+  if request.refusal then return control.refuse(request) end
   if request.path:find("^/_sandbox/") then return control.handle(self, request) end
   local route, id = routes.find(request.method, request.path)
   if route then request.title, request.params = route.title, { id = id } end

@@ -83,6 +83,7 @@ local function token_balances(self, entry, side)
     if token then
       list[#list + 1] = { accountIndex = i - 1, mint = token.mint, owner = token.owner, programId = token.program,
                           uiTokenAmount = amount_of(token.amount, self:account(token.mint).decimals) }
+      if token.amount == 0 then list[#list].uiTokenAmount.uiAmount = json.null end
     end
   end
   return list

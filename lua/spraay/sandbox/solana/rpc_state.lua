@@ -1,6 +1,7 @@
 --- Calls of Solana's RPC about the head of the chain and about accounts.
 -- SPDX-License-Identifier: MIT
 local json = require "spraay.sandbox.json"
+local address = require "spraay.sandbox.solana.address"
 local encode = require "spraay.sandbox.solana.encode"
 local ask = require "spraay.sandbox.solana.rpc_params"
 
@@ -115,6 +116,8 @@ function methods.getTokenAccountBalance(chain, view, params)
   return ask.with_context(slot, encode.amount(account.amount, chain:account(account.mint).decimals))
 end
 
+local TOKEN_PROGRAMS = { [address.TOKEN] = true, [address.TOKEN_2022] = true }
+
 function methods.getTokenAccountsByOwner(chain, view, params)
   local owner, filter, config = ask.address_of(params[1]), ask.config_of(params[2]), ask.config_of(params[3])
   local mint, program = ask.given(filter.mint), ask.given(filter.programId)
@@ -122,6 +125,9 @@ function methods.getTokenAccountsByOwner(chain, view, params)
   if mint then
     local found = chain:account(ask.address_of(mint))
     if not found or found.kind ~= "mint" then ask.bad "Invalid param: could not find mint" end
+  end
+  if program and not TOKEN_PROGRAMS[ask.address_of(program)] then
+    ask.bad "Invalid param: unrecognized Token program id"
   end
   local slot, list = ask.slot_of(chain, view, config), json.array()
   for name in pairs(chain.accounts) do
