@@ -5,6 +5,7 @@ local core = require "spraay.core"
 local cqueues = require "cqueues"
 local gateway = require "spec.support.gateway"
 local payer = require "spec.support.payer"
+local sandbox = require "spec.support.sandbox"
 
 local CHAT, HELLO = "/api/v1/compute/text-inference", { messages = { { role = "user", content = "Hello" } } }
 
@@ -64,6 +65,34 @@ describe("while the handler is at work", function()
     local answer = during(nil, function(a) box:cancel(bob.address, a.nonce) end)
     assert.equal("invalid_exact_evm_nonce_already_used", reason(answer))
     assert.equal(0, box:ledger().count)
+  end)
+end)
+
+describe("a test network", function()
+  it("is paid in its own dollar, under its own domain", function()
+    local box = sandbox.start{ network = "base-sepolia" }
+    local alice = payer.new(box)
+    local answer = alice:pay("POST", CHAT, HELLO)
+    assert.equal(200, answer.status)
+    assert.equal("eip155:84532", payer.receipt(answer).network)
+    assert.equal("0x14a34", box:chain "eth_chainId")
+    local wrong = alice:pay("POST", CHAT, HELLO, { domain = { name = "USD Coin", version = "2" } })
+    assert.equal("invalid_exact_evm_payload_signature", payer.challenge(wrong).error)
+    box:stop()
+  end)
+
+  it("has its escrow too, whatever rails are offered", function()
+    for _, network in ipairs{ "base", "base-sepolia" } do
+      local box = sandbox.start{ network = network, dialect = "escrow" }
+      local alice = payer.new(box)
+      local home = box:request("GET", "/_sandbox/config").json
+      box:config{ networks = { network == "base" and "solana" or "solana-devnet", network } }
+      local answer = alice:pay("POST", "/api/v1/compute-futures/deposit",
+        { depositor = alice.address, amount = "5" }, { entry = 2 }).json
+      assert.equal(home.asset, answer.transactions[1].to)
+      assert.equal(network == "base" and 8453 or 84532, answer.transactions[2].chainId)
+      box:stop()
+    end
   end)
 end)
 

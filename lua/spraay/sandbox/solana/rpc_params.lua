@@ -76,8 +76,10 @@ local COMMITMENTS = { processed = true, confirmed = true, finalized = true }
 
 --- Where this node's chain ends.
 function params.head(chain, view, commitment)
-  local unfinal = commitment == "finalized" and view.unfinal or 0
-  return chain:head(commitment, (view.lag or 0) + unfinal)
+  local behind = view.lag or 0
+  if commitment == "finalized" then behind = behind + (view.unfinal or 0) end
+  if commitment ~= "processed" then behind = behind + (view.unconfirmed or 0) end
+  return chain:head(commitment, behind)
 end
 
 local HEALTHY_SLOTS = 128

@@ -17,7 +17,10 @@ local methods = {}
 -- ---- what landed -------------------------------------------------------------------------------
 
 local function status_name(chain, view, entry)
-  return entry.slot <= ask.head(chain, view, "finalized") and "finalized" or "confirmed"
+  for _, commitment in ipairs{ "finalized", "confirmed" } do
+    if entry.slot <= ask.head(chain, view, commitment) then return commitment end
+  end
+  return "processed"
 end
 
 local function signature_object(chain, view, entry)
