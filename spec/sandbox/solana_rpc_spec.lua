@@ -319,6 +319,30 @@ describe("Solana's RPC", function()
       assert.equal(0, box:ledger().count)
     end)
 
+    it("of wallets that keep what an account must hold, or nothing", function()
+      local function with(sol)
+        solana.lever(box, "sol", { address = bob.address, amount = sol })
+        return bob:send((bob:transfer(1000, { memo = sol })))
+      end
+      local name, why = with "0.000895"                        -- 890880 lamports and the fee, less 880
+      assert.is_nil(name)
+      assert.same({ InsufficientFundsForRent = { account_index = 0 } }, why.data.err)
+      assert.equal("Transaction simulation failed: Transaction results in an account (0) with insufficient funds "
+        .. "for rent", why.message)
+      assert.is_string((with "0.000896"))
+      assert.is_string((with "0.000005"))                      -- and then there is none
+      assert.equal(0, ask("getBalance", bob.address, CONFIRMED).value)
+      local carol = core.base58_encode(core.ed25519_public(("d"):rep(32)))
+      solana.lever(box, "sol", { address = bob.address, amount = "0.002045" })     -- rent of hers, but not his own
+      local text
+      text, name = bob:transfer(1000, { to = carol, creates = true })
+      why = select(2, bob:send(text))
+      assert.same({ InsufficientFundsForRent = { account_index = 0 } }, why.data.err)
+      assert.equal(name, bob:send(text, { skipPreflight = true }))                 -- which costs the fee
+      assert.equal(2045000 - 5000, ask("getBalance", bob.address, CONFIRMED).value)
+      assert.equal(cjson.null, ask("getAccountInfo", solana.ata(carol), CONFIRMED).value)
+    end)
+
     it("and lets one fail on chain that was not simulated before", function()
       local text, name = bob:transfer(100000001)
       assert.equal(name, bob:send(text, { skipPreflight = true }))

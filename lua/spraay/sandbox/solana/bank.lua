@@ -11,6 +11,7 @@ local units = require "spraay.sandbox.solana.units"
 local bank = {
   SIGNATURE_FEE = 5000,         -- lamports
   TOKEN_RENT = 2039280,         -- what a token account must hold
+  WALLET_RENT = 890880,         -- and a wallet, unless it holds nothing
 }
 
 -- An instruction's failure, thrown; only `run` catches it.
@@ -170,6 +171,18 @@ local function run_one(run, instruction, left)
   return cost, reason
 end
 
+-- A wallet that a transaction leaves with less than it must hold, and that had enough.
+---@return table? err
+local function short_of_rent(run)
+  for i, name in ipairs(run.tx.accounts) do
+    local before, after = run.accounts(name), run.changed[name]
+    if after and after.kind == "wallet" and after.lamports > 0 and after.lamports < bank.WALLET_RENT
+       and before and before.lamports >= bank.WALLET_RENT then
+      return { InsufficientFundsForRent = { account_index = i - 1 } }
+    end
+  end
+end
+
 --- Run a transaction against accounts.
 ---@param tx table
 ---@param accounts fun(name: string): table?
@@ -186,18 +199,24 @@ function bank.run(tx, accounts)
   for _, instruction in ipairs(tx.instructions) do
     if not programs[instruction.name] then run.err = "ProgramAccountNotFound"; return run end
   end
-  run.fee, run.carried = fee, true
   run:put(tx.accounts[1], { lamports = payer.lamports - fee })
+  run.err = short_of_rent(run)
+  if run.err then
+    run.changed = {}
+    return run
+  end
+  run.fee, run.carried = fee, true
   local paid = run.changed[tx.accounts[1]]
   for i, instruction in ipairs(tx.instructions) do
     local used, reason = run_one(run, instruction, limit - run.units)
     run.units = run.units + used
     if reason then
       run.err = { InstructionError = { i - 1, reason } }
-      run.changed, run.transfers = { [tx.accounts[1]] = paid }, {}
-      return run
+      break
     end
   end
+  run.err = run.err or short_of_rent(run)
+  if run.err then run.changed, run.transfers = { [tx.accounts[1]] = paid }, {} end
   return run
 end
 

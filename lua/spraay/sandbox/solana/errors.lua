@@ -55,6 +55,10 @@ function errors.sentence(err)
   if err.DuplicateInstruction then
     return ("Transaction contains a duplicate instruction (%d) that is not allowed"):format(err.DuplicateInstruction)
   end
+  if err.InsufficientFundsForRent then
+    return ("Transaction results in an account (%d) with insufficient funds for rent")
+      :format(err.InsufficientFundsForRent.account_index)
+  end
   local index, reason = err.InstructionError[1], err.InstructionError[2]
   return ("Error processing Instruction %d: %s"):format(index, errors.reason(reason))
 end
