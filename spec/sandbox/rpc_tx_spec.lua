@@ -374,7 +374,7 @@ describe("the chain's transactions", function()
       assert.equal("execution reverted: FiatTokenV2: authorization is used or canceled", trouble.message)
       local answer = box:request("POST", "/_sandbox/cancel", { body = { address = alice.address, nonce = nonce } })
       assert.equal(400, answer.status)
-      call.data = call.data:sub(1, -3) .. "00"
+      call.data = call.data:sub(1, -3) .. (call.data:sub(-2) == "00" and "01" or "00")
       assert.truthy(select(2, estimate(call)).message:find "invalid signature")
     end)
   end)

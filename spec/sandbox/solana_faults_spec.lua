@@ -11,7 +11,7 @@ local EMBED, TEXT = "/api/v1/compute/embeddings", { input = "x" }
 -- Made short, where a fault would take its time.
 local SHORT = {
   settle_then_timeout = 600, timeout_before_settle = 600, settle_then_slow = 0.05, settle_then_drip = 0.0001,
-  handler_slow = 0.05, settle_later = 0.1,
+  handler_slow = 0.05, upstream_slow = 0.05, settle_later = 0.1,
 }
 
 -- Faults that mean something on one rail only; solana_pay_spec has those of Solana.

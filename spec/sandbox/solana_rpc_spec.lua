@@ -270,14 +270,16 @@ describe("Solana's RPC", function()
 
     it("in base58 too, which is the default", function()
       local text, name = bob:transfer(1000)
-      assert.equal(name, (ask("sendTransaction", base58.encode(core.base64_decode(text)))))
+      assert.equal(name, (ask("sendTransaction", base58.encode(core.base64_decode(text)),
+        { preflightCommitment = "confirmed" })))
     end)
 
     it("and opens an account for the receiver if told to", function()
       local carol = core.base58_encode(core.ed25519_public(("c"):rep(32)))
       local text = bob:transfer(1000, { to = carol })
       local _, why = bob:send(text)
-      assert.equal("Transaction simulation failed: Error processing Instruction 0: InvalidAccountData", why.message)
+      assert.equal("Transaction simulation failed: Error processing Instruction 0: invalid account data for "
+        .. "instruction", why.message)
       local name
       text, name = bob:transfer(1000, { to = carol, creates = true })
       assert.equal(name, bob:send(text))
@@ -317,6 +319,30 @@ describe("Solana's RPC", function()
       assert.equal(0, box:ledger().count)
     end)
 
+    it("of wallets that keep what an account must hold, or nothing", function()
+      local function with(sol)
+        solana.lever(box, "sol", { address = bob.address, amount = sol })
+        return bob:send((bob:transfer(1000, { memo = sol })))
+      end
+      local name, why = with "0.000895"                        -- 890880 lamports and the fee, less 880
+      assert.is_nil(name)
+      assert.same({ InsufficientFundsForRent = { account_index = 0 } }, why.data.err)
+      assert.equal("Transaction simulation failed: Transaction results in an account (0) with insufficient funds "
+        .. "for rent", why.message)
+      assert.is_string((with "0.000896"))
+      assert.is_string((with "0.000005"))                      -- and then there is none
+      assert.equal(0, ask("getBalance", bob.address, CONFIRMED).value)
+      local carol = core.base58_encode(core.ed25519_public(("d"):rep(32)))
+      solana.lever(box, "sol", { address = bob.address, amount = "0.002045" })     -- rent of hers, but not his own
+      local text
+      text, name = bob:transfer(1000, { to = carol, creates = true })
+      why = select(2, bob:send(text))
+      assert.same({ InsufficientFundsForRent = { account_index = 0 } }, why.data.err)
+      assert.equal(name, bob:send(text, { skipPreflight = true }))                 -- which costs the fee
+      assert.equal(2045000 - 5000, ask("getBalance", bob.address, CONFIRMED).value)
+      assert.equal(cjson.null, ask("getAccountInfo", solana.ata(carol), CONFIRMED).value)
+    end)
+
     it("and lets one fail on chain that was not simulated before", function()
       local text, name = bob:transfer(100000001)
       assert.equal(name, bob:send(text, { skipPreflight = true }))
@@ -326,6 +352,45 @@ describe("Solana's RPC", function()
       assert.equal(1000000000 - 5000, ask("getBalance", bob.address, CONFIRMED).value)
       assert.equal(0, box:ledger().count)
     end)
+  end)
+
+  it("refuses what is too much, or of no program it knows", function()
+    local names = {}
+    for i = 1, 101 do names[i] = bob.address end
+    assert.same({ -32602, "Too many inputs provided; max 100" }, { trouble("getMultipleAccounts", names) })
+    names[101] = nil
+    assert.equal(100, #ask("getMultipleAccounts", names).value)
+    for i = 1, 257 do names[i] = core.base58_encode(("x"):rep(64)) end
+    assert.same({ -32602, "Too many inputs provided; max 256" }, { trouble("getSignatureStatuses", names) })
+    assert.same({ -32602, "Invalid param: unrecognized Token program id" },
+      { trouble("getTokenAccountsByOwner", bob.address, { programId = solana.MEMO }) })
+    assert.same({ -32602, "Invalid param: could not find mint" },
+      { trouble("getTokenAccountsByOwner", bob.address, { mint = bob.address }) })
+  end)
+
+  it("has no number for people where there is nothing", function()
+    local carol = core.base58_encode(core.ed25519_public(("c"):rep(32)))
+    local text, name = bob:transfer(1000, { to = carol, creates = true })
+    assert.equal(name, bob:send(text))
+    local ANY = { commitment = "confirmed", maxSupportedTransactionVersion = 0 }
+    local meta = ask("getTransaction", name, ANY).meta
+    assert.equal(1, #meta.preTokenBalances)                -- there was no account of hers before
+    text, name = bob:transfer(99999000, { to = carol })
+    assert.equal(name, bob:send(text))
+    for _, one in ipairs(ask("getTransaction", name, ANY).meta.postTokenBalances) do
+      local amount = one.uiTokenAmount
+      assert.equal(one.owner == bob.address and cjson.null or 100, amount.uiAmount)
+      assert.equal(one.owner == bob.address and "0" or "100", amount.uiAmountString)
+    end
+  end)
+
+  it("answers what cannot be read as JSON-RPC does", function()
+    for _, path in ipairs{ "/_sandbox/rpc/solana", "/_sandbox/rpc" } do
+      local answer = box:request("POST", path, { body = "{oops", headers = { ["content-type"] = "application/json" } })
+      assert.equal(200, answer.status)
+      assert.equal(-32700, answer.json.error.code)
+      assert.equal(cjson.null, answer.json.id)
+    end
   end)
 
   it("answers batches, and errors as JSON-RPC does", function()
@@ -410,6 +475,20 @@ describe("Solana's RPC", function()
       assert.same({}, ask("getSignaturesForAddress", solana.ata(bob.address)))
       assert.equal(1, #ask("getSignaturesForAddress", solana.ata(bob.address), CONFIRMED))
       assert.is_true(ask("getBlockHeight", CONFIRMED) - ask "getBlockHeight" > 8000)
+    end)
+
+    it("ahead of the others: what it has seen is not confirmed yet", function()
+      local _, name = pay()
+      local account = solana.ata(bob.address)
+      box:fault("solana_unconfirmed", { times = 4 })
+      local status = ask("getSignatureStatuses", { name }).value[1]
+      assert.equal("processed", status.confirmationStatus)
+      assert.is_number(status.confirmations)
+      assert.equal(cjson.null, ask("getTransaction", name, { commitment = "confirmed" }))
+      assert.same({}, ask("getSignaturesForAddress", account, CONFIRMED))
+      assert.equal("100000000", bob:balance())
+      assert.equal("99995000", bob:balance())
+      assert.equal("confirmed", ask("getSignatureStatuses", { name }).value[1].confirmationStatus)
     end)
 
     it("lying: denying what happened, or making it up", function()

@@ -78,7 +78,10 @@ describe("the facilitator on Solana", function()
     end
 
     -- What the official check passes because its simulation was made to succeed.
-    local UNSOUND = { ["wrong decimals (only simulation would notice)"] = true }
+    local UNSOUND = {
+      ["wrong decimals (only simulation would notice)"] = true,
+      ["a third signer"] = true,       -- the memo writes it down, which takes more units than there are
+    }
 
     for _, case in ipairs(vectors.cases) do
       it("says the same of: " .. case.id, function()

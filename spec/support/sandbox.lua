@@ -206,8 +206,8 @@ function box:faults() return lever(self, "GET", "faults") end
 function box:clear() return lever(self, "DELETE", "faults") end
 
 --- Give an address USDC, a decimal string.
-function box:fund(address, amount)
-  return lever(self, "POST", "fund", { address = address, amount = amount })
+function box:fund(address, amount, network)
+  return lever(self, "POST", "fund", { address = address, amount = amount, network = network })
 end
 
 --- Set the clock's offset in seconds, or read the clock.

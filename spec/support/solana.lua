@@ -222,11 +222,11 @@ function alice:transfer(amount, change)
   return core.base64_encode("\1" .. signature .. bytes), core.base58_encode(signature)
 end
 
---- Send a transaction.
+--- Send a transaction, looked at first with the newest blocks.
 ---@return string? signature
 ---@return table? error
 function alice:send(transaction, options)
-  local config = { encoding = "base64" }
+  local config = { encoding = "base64", preflightCommitment = "confirmed" }
   for name, value in pairs(options or {}) do config[name] = value end
   return solana.rpc(self.box, "sendTransaction", { transaction, config })
 end

@@ -26,10 +26,8 @@ end
 local function plan_of(jobs)
   local plan = {}
   for i, job in ipairs(jobs) do
-    if type(job) ~= "table" then
-      error({ details = "Cannot read properties of null (reading 'type')" }, 0)
-    end
-    local kind = job.type
+    if job == json.null then error({ details = "Cannot read properties of null (reading 'type')" }, 0) end
+    local kind = type(job) == "table" and job.type or nil
     if PROTOTYPE[kind] then error({ details = "Cannot read properties of undefined (reading 'find')" }, 0) end
     if type(kind) ~= "string" or not models.registry[kind] then
       return nil, ("Job %d: invalid type. Must be one of: %s"):format(i - 1, models.TYPES_TEXT)

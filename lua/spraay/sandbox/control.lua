@@ -4,6 +4,7 @@
 local crypto = require "spraay.sandbox.crypto"
 local json = require "spraay.sandbox.json"
 local money = require "spraay.sandbox.money"
+local networks = require "spraay.sandbox.networks"
 local reply = require "spraay.sandbox.reply"
 local rpc = require "spraay.sandbox.rpc"
 local solana = require "spraay.sandbox.solana.control"
@@ -35,6 +36,13 @@ handlers["DELETE faults"] = function(sandbox)
   return done()
 end
 
+-- The chain of a rail by its name, the home's where none is given.
+local function chain_of(sandbox, name)
+  if name == nil or name == json.null then return sandbox.chain end
+  local rail = type(name) == "string" and networks[name]
+  return type(rail) == "table" and rail.kind == "evm" and sandbox.chains[rail.network] or nil
+end
+
 handlers["POST fund"] = function(sandbox, request)
   local micro = money.parse(request.body.amount)
   local address = request.body.address
@@ -45,8 +53,10 @@ handlers["POST fund"] = function(sandbox, request)
   end
   if not crypto.parse_address(address) then return refuse "address: not an address" end
   if not micro then return refuse "amount: a decimal string of USDC, at most six places" end
-  sandbox.chain:fund(address, micro)
-  return done{ address = address, balance = money.text(sandbox.chain:balance(address)) }
+  local chain = chain_of(sandbox, request.body.network)
+  if not chain then return refuse "network: not a chain of the EVM here" end
+  chain:fund(address, micro)
+  return done{ address = address, balance = money.text(chain:balance(address)) }
 end
 
 handlers["GET clock"] = function(sandbox)
@@ -132,6 +142,17 @@ local function media(sandbox, name)
   if not sandbox.config.media_gone then bytes, content_type = sandbox.media:file(name) end
   if not bytes then return reply.json(404, { error = "no such file" }) end
   return { status = 200, headers = {}, body = bytes, content_type = content_type }
+end
+
+-- What each node says of a body it cannot read.
+local UNREADABLE = { ["/_sandbox/rpc"] = "parse error", ["/_sandbox/rpc/solana"] = "Parse error" }
+
+--- Answer a request below /_sandbox/ that the body parser refused.
+---@return table response
+function control.refuse(request)
+  local text = UNREADABLE[request.path]
+  if not text or request.refusal.status ~= 400 then return request.refusal end
+  return reply.json(200, { jsonrpc = "2.0", id = json.null, error = { code = -32700, message = text } })
 end
 
 --- Answer a request below /_sandbox/.

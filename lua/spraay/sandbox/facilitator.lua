@@ -9,7 +9,7 @@ local crypto = require "spraay.sandbox.crypto"
 local money = require "spraay.sandbox.money"
 local solana = require "spraay.sandbox.solana.verify"
 
-local facilitator = {}
+local facilitator = { NO_ALLOWANCE = "permit2_allowance_required" }
 
 local MARGIN = 6   -- an authorization must live this many seconds more
 
@@ -57,6 +57,10 @@ kinds.evm = {}
 ---@return table? authorization
 ---@return string? reason
 function kinds.evm.verify(payment, term, chain, version)
+  -- Nobody has ever allowed Permit2 to take anything on this chain.
+  if type(payment.payload) == "table" and type(payment.payload.permit2Authorization) == "table" then
+    return nil, facilitator.NO_ALLOWANCE
+  end
   local a = read_authorization(payment.payload)
   if not a then return nil, "invalid_payload" end
   if not signed_by(a, chain, payment.payload.signature) then
@@ -99,16 +103,23 @@ function facilitator.claim(payment)
   return { nonce = nonce, payer = type(a.from) == "string" and a.from or nil, key = nonce }
 end
 
+-- A reason in the words of this rail.
+local function worded(chain, result, reason)
+  local words = chain.rail.reasons
+  return result, words and words[reason] or reason
+end
+
 --- Check a payment against the term it accepted.
 ---@param sandbox table  whose `chains` has one chain per network
 function facilitator.verify(sandbox, payment, term, version)
   local kind, chain = kinds[term.kind], sandbox.chains[term.network]
   if not kind or not chain or term.scheme ~= "exact" then return nil, "unsupported_scheme" end
-  return kind.verify(payment, term, chain, version)
+  return worded(chain, kind.verify(payment, term, chain, version))
 end
 
 function facilitator.settle(sandbox, authorization, term)
-  return kinds[term.kind].settle(authorization, sandbox.chains[term.network])
+  local chain = sandbox.chains[term.network]
+  return worded(chain, kinds[term.kind].settle(authorization, chain))
 end
 
 return facilitator

@@ -97,10 +97,22 @@ function free.stats(sandbox)
                 breakdown = breakdown, _note = "Since this process started." }
 end
 
+-- What a kind of compute costs by list, from the cheapest model to the dearest: "$0.003-$0.10".
+local function list_prices(kind)
+  local low, high = math.huge, 0
+  for _, model in ipairs(models.registry[kind].models) do
+    low, high = math.min(low, model.price), math.max(high, model.price)
+  end
+  local function text(price) return (("$%.3f"):format(price):gsub("(%.%d%d)0$", "%1")) end
+  return low == high and text(low) or text(low) .. "-" .. text(high)
+end
+
 function free.root(sandbox)
   local endpoints = { free = {}, paid = {} }
   for _, route in ipairs(routes.list) do
-    endpoints[route.price and "paid" or "free"][route.title] = route.text
+    local kind = KINDS[route.name]
+    endpoints[route.price and "paid" or "free"][route.title] =
+      kind and ("%s (%s)"):format(route.text, list_prices(kind)) or route.text
   end
   return 200, {
     name = "Spraay x402 Gateway (sandbox)", version = VERSION, docs = "https://docs.spraay.app",

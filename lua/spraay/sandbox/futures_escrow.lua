@@ -67,11 +67,11 @@ end
 
 local function transaction(self, to, data, description)
   return { to = to, data = "0x" .. crypto.hex(data), value = "0x0", description = description,
-           chainId = self.sandbox.rails[1].chain_id }
+           chainId = self.sandbox.home.chain_id }
 end
 
 function futures:deposit(request)
-  local body, asset = request.body, self.sandbox.rails[1].asset
+  local body, asset = request.body, self.sandbox.home.asset
   local depositor, amount = body.depositor, body.amount
   if not js.truthy(depositor) or not js.truthy(amount) then
     return 400, {

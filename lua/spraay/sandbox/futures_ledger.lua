@@ -143,13 +143,14 @@ local NEEDED = {
   embeddings = { "input", "input required for embeddings" },
 }
 
--- The debit, and the row that history shows.
-local function debit(self, account, id_as_sent, kind, model, price)
-  local before = tonumber(account.balance)
+-- The debit, and the row that history shows. `read` is the account as it was before the job ran: whoever else
+-- was debited meanwhile is forgotten, since nobody locks anything.
+local function debit(self, account, read, id_as_sent, kind, model, price)
+  local before = tonumber(read.balance)
   local after = before - price
   account.balance = js.fixed(after, 6)
-  account.used = js.fixed(tonumber(account.used) + price, 6)
-  account.jobs = account.jobs + 1
+  account.used = js.fixed(tonumber(read.used) + price, 6)
+  account.jobs = read.jobs + 1
   if after <= 0.0001 then account.status = "exhausted" end
   local rows = self.usage[id_as_sent] or {}
   self.usage[id_as_sent] = rows
@@ -208,6 +209,7 @@ function futures:execute(request)
   local account, model, refusal = admit(self, request)
   if not account then return model, refusal end
   local kind, params = body.type, providers.job_params(body, 1024)
+  local read = { balance = account.balance, used = account.used, jobs = account.jobs }
   local result, details = providers.try(function()
     return self.sandbox.providers:run(request, kind, model, params)
   end)
@@ -216,7 +218,7 @@ function futures:execute(request)
                   balanceRemaining = js.fixed(tonumber(account.balance), 4) .. " USDC" }
   end
   local price = model.price * (1 - account.tier.rate)
-  debit(self, account, body.futuresId, kind, model, price)
+  debit(self, account, read, body.futuresId, kind, model, price)
   local percent = math.floor(account.tier.rate * 100 + 0.5)
   return stamped(self, {
     status = "completed",

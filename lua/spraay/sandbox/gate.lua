@@ -12,6 +12,7 @@
 local crypto = require "spraay.sandbox.crypto"
 local facilitator = require "spraay.sandbox.facilitator"
 local json = require "spraay.sandbox.json"
+local reply = require "spraay.sandbox.reply"
 local solana_address = require "spraay.sandbox.solana.address"
 local self_paid = require "spraay.sandbox.solana.self_paid"
 local wire_v1 = require "spraay.sandbox.wire_v1"
@@ -177,6 +178,12 @@ local function finish(self, response)
   return fault and fault:apply(self, response, transaction) or response
 end
 
+-- Browsers get a page to pay on, not a challenge.
+local function is_browser(request)
+  local accept, agent = request.headers.accept or "", request.headers["user-agent"] or ""
+  return accept:find("text/html", 1, true) and agent:find("Mozilla", 1, true)
+end
+
 --- Take a request to a paid route through the gate.
 ---@param request table
 ---@param route table
@@ -198,7 +205,7 @@ function gate:pass(request, route, handler)
   fault = faults:take("request", request)
   local early = fault and fault:apply(self_)
   if early then return early end
-  if not payment then return self_:challenge() end
+  if not payment then return is_browser(request) and reply.paywall() or self_:challenge() end
   local kept = sandbox.config.replay and self.kept[claim.key]
   if kept and kept.route == route then
     self_.entry.verdict = "replayed"
@@ -220,10 +227,11 @@ function gate:pass(request, route, handler)
   return final
 end
 
---- A request that names a transfer made before (X-Solana-Tx): the handler runs at once, and there is
---- nothing to settle and no receipt.
+--- A request that names a transfer made before (X-Solana-Tx), looked at long before the gate proper.
 ---@param chain table   of the Solana rail
-function gate:prepaid(request, route, chain, handler)
+---@return table? passage   for run_prepaid
+---@return table? response  or the answer, if it goes no further
+function gate:look_at_transfer(request, route, chain)
   local sandbox = self.sandbox
   local rail, signature = chain.rail, request.headers["x-solana-tx"]
   request.leg = "paid"
@@ -232,12 +240,13 @@ function gate:prepaid(request, route, chain, handler)
   self_.entry = sandbox.books:present({ nonce = signature }, route.title)
   local function refused(detail)
     self_.entry.verdict = "refused: " .. detail
-    return self:decorated(self_paid.refusal(rail, route.price, detail), route)
+    return nil, self:decorated(self_paid.refusal(rail, route.price, detail), route)
   end
   local fault = sandbox.faults:take("request", request) or sandbox.faults:take("self_paid", request)
   local early, detail = nil, nil
   if fault then early, detail = fault:apply(self_) end
-  if early or detail then return early or refused(detail) end
+  if early then return nil, early end
+  if detail then return refused(detail) end
   local single_use, row = sandbox.config.solana_single_use, sandbox.books:transfer(signature)
   if single_use and row and row.redeemed then return refused "Transaction signature already used" end
   local move
@@ -246,10 +255,16 @@ function gate:prepaid(request, route, chain, handler)
   self_.authorization = { payer = move.payer, value = move.amount, nonce = signature }
   self_.entry.payer, self_.entry.verdict = move.payer, "honoured"
   sandbox.books:redeem(signature, route.title, request.target, digest_of(request))
+  return self_
+end
+
+--- Run the handler of such a request: at once, with nothing to settle and no receipt.
+---@param prepaid spraay.sandbox.Passage
+function gate:run_prepaid(prepaid, handler)
   local response = handler()
-  if response.status >= 400 then return self:decorated(response, route) end
-  fault = sandbox.faults:take("answer", request)
-  return fault and fault:apply(self_, response, signature) or response
+  if response.status >= 400 then return self:decorated(response, prepaid.route) end
+  local fault = self.sandbox.faults:take("answer", prepaid.request)
+  return fault and fault:apply(prepaid, response, prepaid.authorization.nonce) or response
 end
 
 --- Every 402 is decorated, whoever said it.

@@ -256,10 +256,9 @@ local function offers_solana(self)
 end
 
 -- Past the parser, the keys and the limiter: the route itself.
-local function dispatch(self, request, key_passes)
-  local route, id = routes.find(request.method, request.path)
+---@param prepaid? table  what X-Solana-Tx was good for
+local function dispatch(self, request, route, key_passes, prepaid)
   if not route then return reply.not_found(request) end
-  request.title, request.params = route.title, { id = id }
   local function run() return not_refused(self, route, request) end
   if not route.price or request.method == "HEAD" then    -- HEAD is a hole in the real gate as well
     request.leg = "free"
@@ -267,29 +266,48 @@ local function dispatch(self, request, key_passes)
     local early = fault and fault:apply({ request = request })
     return early or run()
   end
-  if route.solana_tx and request.headers["x-solana-tx"] and offers_solana(self) then
-    return self.gate:prepaid(request, route, self.solana, run)
-  end
+  if prepaid then return self.gate:run_prepaid(prepaid, run) end
   if key_passes then return self.gate:bypass(request, route, run) end
   return self.gate:pass(request, route, run)
 end
 
-local function limit_of(self, request)
+local function limit_of(self, route)
   local config = self.config
-  local route = routes.find(request.method, request.path)
   if route and route.deposit_limit then return config.rate_limit_deposit or config.rate_limit // 3 end
   return config.rate_limit
 end
 
+-- Other ways to pay are looked at before anything else is, and on the routes of one price table only.
+---@return table? prepaid
+---@return table? early    an answer
+local function look_at_other_payments(self, request, route)
+  if not route or not route.solana_tx or request.method == "HEAD" then return end
+  if request.headers["x-solana-tx"] and offers_solana(self) then
+    return self.gate:look_at_transfer(request, route, self.solana)
+  end
+  if self.config.lenient and (request.headers.authorization or ""):find "^Payment " then     -- as of autumn
+    return nil, reply.json(500, { error = "MPP payment processing failed", protocol = "mpp" })
+  end
+end
+
+local function check_key(self, request)
+  if request.headers["x-api-key"] and self.faults:take("keys", request) then return false end
+  return self.keys:check(request)
+end
+
 local function answer(self, request)
   if request.method == "OPTIONS" then return transport.preflight() end
-  if request.refusal then return request.refusal end
+  if request.refusal then return control.refuse(request) end
   if request.path:find("^/_sandbox/") then return control.handle(self, request) end
-  local key_passes, status, refusal = self.keys:check(request)
+  local route, id = routes.find(request.method, request.path)
+  if route then request.title, request.params = route.title, { id = id } end
+  local prepaid, early = look_at_other_payments(self, request, route)
+  if early then return early end
+  local key_passes, status, refusal = check_key(self, request)
   if refusal then return reply.json(status, refusal) end
-  local headers, too_many = self.limiter:admit(request, limit_of(self, request))
+  local headers, too_many = self.limiter:admit(request, limit_of(self, route))
   if too_many then return reply.json(429, too_many) end
-  local response = dispatch(self, request, key_passes)
+  local response = dispatch(self, request, route, key_passes, prepaid)
   for _, pair in ipairs(headers) do response.headers[#response.headers + 1] = pair end
   return response
 end

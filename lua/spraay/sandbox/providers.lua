@@ -2,6 +2,7 @@
 --- predictions. Every route that buys work (per call, batch, prepaid, GPU) buys it here.
 --- A provider that fails throws { details = text }, and the route decides what that looks like.
 -- SPDX-License-Identifier: MIT
+local cqueues = require "cqueues"
 local chat = require "spraay.sandbox.chat"
 local embed = require "spraay.sandbox.embed"
 local js = require "spraay.sandbox.js"
@@ -131,6 +132,7 @@ end
 
 --- Any job by its type.
 function providers:run(request, kind, model, params)
+  if request.provider_seconds then cqueues.sleep(request.provider_seconds) end
   if kind == "text-inference" then return self:text(request, model, params) end
   if kind == "embeddings" then return self:embeddings(request, model, params) end
   return self:media(request, kind, model, params)

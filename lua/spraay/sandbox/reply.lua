@@ -43,6 +43,15 @@ function reply.not_found(request)
   }
 end
 
+--- What the gate shows to browsers.
+function reply.paywall()
+  return {
+    status = 402, headers = {}, content_type = "text/html; charset=utf-8",
+    body = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Payment Required</title>\n"
+      .. "</head>\n<body>\n<h1>Payment Required</h1>\n<p>Connect a wallet to go on.</p>\n</body>\n</html>\n",
+  }
+end
+
 --- The limiter's refusal, as a fault gives it.
 function reply.rate_limited(wait, headers)
   return reply.json(429, {

@@ -145,24 +145,6 @@ function methods.eth_call(chain, view, params)
   return "0x" .. crypto.hex(bend(chain, view, call, outcome.output))
 end
 
-local function topic_matches(wanted, topic)
-  if wanted == nil or wanted == json.null then return true end
-  if type(wanted) == "string" then return wanted:lower() == topic end
-  for _, one in ipairs(wanted) do
-    if one:lower() == topic then return true end
-  end
-  return false
-end
-
--- Is an event's contract among those asked for? None named is all.
-local function of_address(wanted, address)
-  if type(wanted) ~= "table" or #wanted == 0 then return true end
-  for _, one in ipairs(wanted) do
-    if one:lower() == address then return true end
-  end
-  return false
-end
-
 local function log_object(chain, event)
   return {
     address = event.address, topics = json.array({ table.unpack(event.topics) }), data = event.data,
@@ -170,40 +152,6 @@ local function log_object(chain, event)
     transactionHash = event.transaction, transactionIndex = quantity(event.place),
     logIndex = quantity(event.index), removed = false,
   }
-end
-
-function methods.eth_getLogs(chain, view, params)
-  local filter = params[1]
-  if type(filter) ~= "table" then fail(-32602, "missing filter") end
-  local from, to
-  if filter.blockHash then
-    from = resolve_block(chain, view, { blockHash = filter.blockHash })
-    to = from
-  else
-    from = resolve_block(chain, view, filter.fromBlock)
-    local ok, last = pcall(resolve_block, chain, view, filter.toBlock)
-    to = ok and last or head(chain, view)
-  end
-  local limit = chain.log_range
-  if limit and to - from > limit then            -- as the public node of Base says it, status and all
-    view.status = 413
-    local grouped = tostring(limit):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
-    fail(-32614, ("eth_getLogs is limited to a %s range"):format(grouped))
-  end
-  local address = filter.address
-  if type(address) == "string" then address = { address } end
-  local found = json.array()
-  if view.lie == "unused" then return found end
-  for _, event in ipairs(chain.logs) do
-    if event.block >= from and event.block <= to and of_address(address, event.address) then
-      local wanted, fits = filter.topics or {}, true
-      for i = 1, 4 do
-        if not topic_matches(wanted[i], event.topics[i] or "") then fits = false end
-      end
-      if fits then found[#found + 1] = log_object(chain, event) end
-    end
-  end
-  return found
 end
 
 function methods.eth_getTransactionReceipt(chain, view, params)
@@ -226,10 +174,10 @@ function methods.eth_getTransactionReceipt(chain, view, params)
   }
 end
 
-require "spraay.sandbox.evm.rpc_tx"(methods, {
-  quantity = quantity, fail = fail, head = head, resolve_block = resolve_block, read_call = read_call,
-  report = report,
-})
+local tools = { quantity = quantity, fail = fail, head = head, resolve_block = resolve_block, read_call = read_call,
+                report = report, log_object = log_object }
+require "spraay.sandbox.evm.rpc_logs"(methods, tools)
+require "spraay.sandbox.evm.rpc_tx"(methods, tools)
 
 local function answer_one(chain, view, call)
   local reply = { jsonrpc = "2.0", id = json.null }
@@ -240,7 +188,7 @@ local function answer_one(chain, view, call)
   if call.id ~= nil then reply.id = call.id end
   local method = methods[call.method]
   if not method then
-    reply.error = { code = -32601, message = "the method " .. call.method .. " does not exist" }
+    reply.error = { code = -32601, message = "the method " .. call.method .. " does not exist/is not available" }
     return reply
   end
   local ok, result = pcall(method, chain, view, type(call.params) == "table" and call.params or {})

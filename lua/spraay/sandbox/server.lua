@@ -6,6 +6,7 @@ local cqueues = require "cqueues"
 local http_headers = require "http.headers"
 local http_server = require "http.server"
 local core = require "spraay.core"
+local crypto = require "spraay.sandbox.crypto"
 local json = require "spraay.sandbox.json"
 local reply = require "spraay.sandbox.reply"
 local transport = require "spraay.sandbox.transport"
@@ -84,12 +85,29 @@ local function body_text(response)
   return json.encode(body)
 end
 
+-- The framework's name for a body, for whoever asks whether it is still the same.
+local function etag_of(text)
+  return ('W/"%x-%s"'):format(#text, crypto.base64(crypto.keccak(text)):sub(1, 27))
+end
+
+-- 304, if the caller has this answer already. It was paid for all the same.
+local function not_modified(request, response, etag)
+  return (request.method == "GET" or request.method == "HEAD") and response.status == 200
+    and request.headers["if-none-match"] == etag
+end
+
 local function send(stream, request, response, date)
   local text = body_text(response)
+  local etag = not response.content_type and response.status ~= 204 and etag_of(text)
   local headers = http_headers.new()
   headers:append(":status", ("%d"):format(response.status))
   headers:append("date", date)
   for _, pair in ipairs(response.headers) do headers:append(pair[1], pair[2]) end
+  if etag then headers:append("etag", etag) end
+  if etag and not_modified(request, response, etag) then
+    headers:upsert(":status", "304")
+    return stream:write_headers(headers, true, READ_SECONDS)
+  end
   if response.status ~= 204 then
     headers:append("content-type", response.content_type or "application/json; charset=utf-8")
     headers:append("content-length", ("%d"):format(#text))

@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local bazaar = require "spraay.sandbox.bazaar"
 local crypto = require "spraay.sandbox.crypto"
+local facilitator = require "spraay.sandbox.facilitator"
 local js = require "spraay.sandbox.js"
 local json = require "spraay.sandbox.json"
 
@@ -40,6 +41,7 @@ function wire.decorate(body, rails, route)
   if route.name == "gpu_run" then
     body.description = route.text
     body._spraay = { description = route.text, docs_url = "https://docs.spraay.app",
+                     upsell = "Many jobs? See /api/v1/compute/batch.",
                      example_request = route.sample, example_response = { jobId = "p1", status = "running" },
                      related_endpoints = json.array(), gateway = ABOUT_GATEWAY }
   end
@@ -69,6 +71,9 @@ function wire.challenge(gate, request, route, terms, reason, note)
   }
   for i, term in ipairs(terms) do challenge.accepts[i] = entry_of(term) end
   local header = crypto.base64(json.encode(challenge))
+  if reason == facilitator.NO_ALLOWANCE then           -- no 402, so nobody decorates it
+    return { status = 412, headers = { { "payment-required", header } }, body = challenge }
+  end
   for _, entry in ipairs(challenge.accepts) do entry.resource = url end
   local headers = wire.decorate(challenge, gate.sandbox.rails, route)
   if note then

@@ -11,11 +11,12 @@ local faults = {}
 faults.__index = faults
 faults.__name = "spraay.sandbox.faults"
 
-local STAGES = { "accept", "version", "terms", "request", "challenge", "self_paid", "settle", "answer", "rpc",
+local STAGES = { "accept", "keys", "version", "terms", "request", "challenge", "self_paid", "settle", "answer", "rpc",
                  "broadcast" }
 
 local catalogue = {
   close_on_accept = { stage = "accept", text = "the connection is closed before the request is read" },
+  key_store_down = { stage = "keys", text = "the store of API keys is down, and a key is as good as none" },
   v1 = { stage = "version", text = "the gate speaks x402 version 1 (X-PAYMENT, challenge in the body)" },
 }
 for _, stage in ipairs{ "terms", "request", "challenge", "settle", "answer", "rpc", "broadcast" } do

@@ -133,6 +133,11 @@ faults.handler_slow = {
   leg = "paid", text = "the handler takes its time before the payment is settled", options = { seconds = 3 },
   apply = function(self, passage) passage.request.handler_seconds = self:option "seconds" end,
 }
+faults.upstream_slow = {
+  leg = "paid", text = "the provider takes its time, after the handler has read what it needs",
+  options = { seconds = 3 },
+  apply = function(self, passage) passage.request.provider_seconds = self:option "seconds" end,
+}
 faults.handler_crash = {
   leg = "paid", text = "the handler throws: 500, nothing is settled",
   apply = function(_, passage) passage.request.handler_crash = true end,

@@ -116,6 +116,11 @@ faults.solana_unfinal = {
   stage = "rpc", text = "nothing is finalized any more; confirmed goes on", options = { seconds = 3600 },
   apply = function(self, view) view.unfinal = self:option "seconds" end,
 }
+faults.solana_unconfirmed = {
+  stage = "rpc", text = "nothing of the last seconds is confirmed: it is seen as processed, or not at all",
+  options = { seconds = 60 },
+  apply = function(self, view) view.unconfirmed = self:option "seconds" end,
+}
 faults.solana_send_dropped = {
   stage = "rpc", text = "a sent transaction is acknowledged and never lands", options = { method = "sendTransaction" },
   apply = function(_, view) view.drop = true end,

@@ -1,17 +1,17 @@
 --- What a transaction does to accounts: the programs a payment can touch, in miniature.
 ---
 --- `bank.run` changes nothing. It says what would become of every account, or at which instruction
---- and why the transaction fails, in the words of a validator.
---- Errors: https://docs.rs/solana-transaction-error , those of the token program
---- https://docs.rs/spl-token/latest/spl_token/error/enum.TokenError.html
+--- and why the transaction fails, in the words of a validator (errors.lua).
 -- SPDX-License-Identifier: MIT
 local address = require "spraay.sandbox.solana.address"
+local errors = require "spraay.sandbox.solana.errors"
 local transaction = require "spraay.sandbox.solana.transaction"
+local units = require "spraay.sandbox.solana.units"
 
 local bank = {
   SIGNATURE_FEE = 5000,         -- lamports
   TOKEN_RENT = 2039280,         -- what a token account must hold
-  DEFAULT_UNITS = 200000,       -- compute units of an instruction that asks for none
+  WALLET_RENT = 890880,         -- and a wallet, unless it holds nothing
 }
 
 -- An instruction's failure, thrown; only `run` catches it.
@@ -24,18 +24,23 @@ local FUNDS, MINT, OWNER, FROZEN, DECIMALS = 1, 3, 4, 17, 18    -- of TokenError
 
 local programs = {}
 
--- Its numbers were read before anything ran; here they are only looked at.
-programs[address.COMPUTE] = function(_, instruction)
-  local kind, size = instruction.data:byte() or 255, #instruction.data
-  local sizes = { [1] = 5, [2] = 5, [3] = 9, [4] = 5 }
-  if sizes[kind] ~= size then fail "InvalidInstructionData" end
+-- Its numbers were read before anything ran (units.lua).
+programs[address.COMPUTE] = function() end
+
+-- A text in quotation marks, as Rust shows it to programmers.
+local function debug_text(text)
+  return '"' .. text:gsub('[\\"]', "\\%0"):gsub("\n", "\\n"):gsub("\r", "\\r"):gsub("\t", "\\t")
+    :gsub("[%z\1-\31\127]", function(c) return ("\\u{%x}"):format(c:byte()) end) .. '"'
 end
 
 programs[address.MEMO] = function(run, instruction)
-  for _, index in ipairs(instruction.accounts) do
-    if not run.tx:is_signer(index) then fail "MissingRequiredSignature" end
+  local missing
+  for i, index in ipairs(instruction.accounts) do
+    if run.tx:is_signer(index) then run:say("Signed by %s", instruction.keys[i]) else missing = true end
   end
+  if missing then fail "MissingRequiredSignature" end
   if not utf8.len(instruction.data) then fail "InvalidInstructionData" end
+  run:say("Memo (len %d): %s", #instruction.data, debug_text(instruction.data))
 end
 
 -- Its assertions are about accounts this chain does not have.
@@ -77,9 +82,13 @@ end
 
 local function token(run, instruction)
   local kind, size = instruction.data:byte() or 255, #instruction.data
-  if kind == 3 and size >= 9 then return move(run, instruction, false) end
-  if kind == 12 and size >= 10 then return move(run, instruction, true) end
-  fail "InvalidInstructionData"
+  local checked = kind == 12 and size >= 10
+  if not checked and not (kind == 3 and size >= 9) then fail "InvalidInstructionData" end
+  run:say("Instruction: %s", checked and "TransferChecked" or "Transfer")
+  local ok, why = pcall(move, run, instruction, checked)
+  if ok then return end
+  if type(why) == "table" then run:say("Error: %s", errors.of_token(why.instruction_error)) end
+  error(why, 0)
 end
 programs[address.TOKEN], programs[address.TOKEN_2022] = token, token
 
@@ -118,37 +127,71 @@ function run_mt:put(name, fields)
   self.changed[name] = account
 end
 
+--- A line of the log, by the program that runs.
+function run_mt:say(format, ...) self.logs[#self.logs + 1] = "Program log: " .. format:format(...) end
+
 --- What a transaction pays for being carried, in lamports.
 ---@return integer
 function bank.fee(tx)
-  local units, price, others = nil, 0, 0
-  for _, instruction in ipairs(tx.instructions) do
-    local data = instruction.data
-    if instruction.name ~= address.COMPUTE then others = others + 1
-    elseif data:byte() == 2 and #data == 5 then units = ("<I4"):unpack(data, 2)
-    elseif data:byte() == 3 and #data == 9 then price = ("<i8"):unpack(data, 2) end
-  end
-  units = math.min(units or others * bank.DEFAULT_UNITS, 1400000)
-  if price < 0 or price > 1 << 40 then price = 1 << 40 end
-  return bank.SIGNATURE_FEE * tx.required + (units * price + 999999) // 1000000
+  local limit, price = units.asked(tx)
+  return bank.SIGNATURE_FEE * tx.required + (limit * price + 999999) // 1000000
 end
 
 ---@class spraay.sandbox.solana.Run
 ---@field err any          nil: it succeeds; else a transaction error
 ---@field fee integer      lamports; 0 when it never comes that far
+---@field units integer    compute units used
 ---@field carried boolean  the fee payer pays: it would be on chain, be it as a failure
 ---@field changed table    address -> account, after
 ---@field transfers table[] token transfers it made
 ---@field logs string[]
+
+-- One instruction, if there are units for it; whoever runs out has used them all.
+---@param left integer  units
+---@return integer used
+---@return any reason   why it failed
+local function run_one(run, instruction, left)
+  local name, cost = instruction.name, units.cost(run, instruction)
+  local builtin = units.is_builtin(name)
+  local reason, text
+  run.logs[#run.logs + 1] = ("Program %s invoke [1]"):format(name)
+  if cost > left then
+    cost, reason = left, builtin and "ComputationalBudgetExceeded" or "ProgramFailedToComplete"
+    text = not builtin and "exceeded CUs meter at BPF instruction" or nil
+  else
+    local ok, why = pcall(programs[name], run, instruction)
+    if not ok and type(why) ~= "table" then error(why, 0) end           -- a bug of ours
+    reason = not ok and why.instruction_error or nil
+  end
+  if not builtin then
+    run.logs[#run.logs + 1] = ("Program %s consumed %d of %d compute units"):format(name, cost, left)
+  end
+  run.logs[#run.logs + 1] = reason and ("Program %s failed: %s"):format(name, text or errors.reason(reason))
+    or ("Program %s success"):format(name)
+  return cost, reason
+end
+
+-- A wallet that a transaction leaves with less than it must hold, and that had enough.
+---@return table? err
+local function short_of_rent(run)
+  for i, name in ipairs(run.tx.accounts) do
+    local before, after = run.accounts(name), run.changed[name]
+    if after and after.kind == "wallet" and after.lamports > 0 and after.lamports < bank.WALLET_RENT
+       and before and before.lamports >= bank.WALLET_RENT then
+      return { InsufficientFundsForRent = { account_index = i - 1 } }
+    end
+  end
+end
 
 --- Run a transaction against accounts.
 ---@param tx table
 ---@param accounts fun(name: string): table?
 ---@return spraay.sandbox.solana.Run
 function bank.run(tx, accounts)
-  local fee = bank.fee(tx)
+  local fee, limit, _, err = bank.fee(tx), units.asked(tx)
   local run = setmetatable({ tx = tx, accounts = accounts, changed = {}, transfers = {}, logs = {},
-                             fee = 0, carried = false }, run_mt)
+                             err = err, fee = 0, units = 0, carried = false }, run_mt)
+  if err then return run end
   local payer = accounts(tx.accounts[1])
   if not payer then run.err = "AccountNotFound"; return run end
   if payer.kind ~= "wallet" then run.err = "InvalidAccountForFee"; return run end
@@ -156,47 +199,25 @@ function bank.run(tx, accounts)
   for _, instruction in ipairs(tx.instructions) do
     if not programs[instruction.name] then run.err = "ProgramAccountNotFound"; return run end
   end
-  run.fee, run.carried = fee, true
   run:put(tx.accounts[1], { lamports = payer.lamports - fee })
+  run.err = short_of_rent(run)
+  if run.err then
+    run.changed = {}
+    return run
+  end
+  run.fee, run.carried = fee, true
   local paid = run.changed[tx.accounts[1]]
   for i, instruction in ipairs(tx.instructions) do
-    local name = instruction.name
-    run.logs[#run.logs + 1] = ("Program %s invoke [1]"):format(name)
-    if name == address.MEMO then
-      run.logs[#run.logs + 1] = ("Program log: Memo (len %d): %q"):format(#instruction.data, instruction.data)
-    end
-    local ok, why = pcall(programs[name], run, instruction)
-    if not ok then
-      if type(why) ~= "table" then error(why, 0) end           -- a bug of ours
-      local reason = why.instruction_error
-      run.logs[#run.logs + 1] = ("Program %s failed: %s"):format(name,
-        type(reason) == "table" and ("custom program error: 0x%x"):format(reason.Custom) or reason)
+    local used, reason = run_one(run, instruction, limit - run.units)
+    run.units = run.units + used
+    if reason then
       run.err = { InstructionError = { i - 1, reason } }
-      run.changed, run.transfers = { [tx.accounts[1]] = paid }, {}
-      return run
+      break
     end
-    run.logs[#run.logs + 1] = ("Program %s success"):format(name)
   end
+  run.err = run.err or short_of_rent(run)
+  if run.err then run.changed, run.transfers = { [tx.accounts[1]] = paid }, {} end
   return run
-end
-
-local SENTENCES = {
-  AccountNotFound = "Attempt to debit an account but found no record of a prior credit.",
-  InsufficientFundsForFee = "Insufficient funds for fee",
-  InvalidAccountForFee = "This account may not be used to pay transaction fees",
-  BlockhashNotFound = "Blockhash not found",
-  AlreadyProcessed = "This transaction has already been processed",
-  ProgramAccountNotFound = "Attempt to load a program that does not exist",
-  SignatureFailure = "Transaction did not pass signature verification",
-}
-
---- A transaction error as people read it.
----@return string
-function bank.sentence(err)
-  if type(err) ~= "table" then return SENTENCES[err] or err end
-  local index, reason = err.InstructionError[1], err.InstructionError[2]
-  return ("Error processing Instruction %d: %s"):format(index,
-    type(reason) == "table" and ("custom program error: 0x%x"):format(reason.Custom) or reason)
 end
 
 --- The token transfer that a transaction asks for, without running it.

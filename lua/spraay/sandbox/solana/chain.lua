@@ -186,15 +186,18 @@ end
 
 -- ---- transactions -------------------------------------------------------------------------------
 
---- What would become of a transaction, now. Signatures are not looked at.
+--- What would become of a transaction, now, or in the block after the given slot. Signatures are not
+--- looked at.
+---@param slot? integer
+---@param blockhash? string  in place of its own
 ---@return spraay.sandbox.solana.Run
-function chain:simulate(tx)
-  local slot = self:tip()
-  local refused = { fee = 0, carried = false, changed = {}, transfers = {}, logs = {} }
-  if not self:is_alive(tx.blockhash, slot) then refused.err = "BlockhashNotFound"
-  elseif self.landed[tx:digest()] then refused.err = "AlreadyProcessed" end
+function chain:simulate(tx, slot, blockhash)
+  local refused = { fee = 0, units = 0, carried = false, changed = {}, transfers = {}, logs = {} }
+  local before = self.landed[tx:digest()]
+  if not self:is_alive(blockhash or tx.blockhash, slot or self:tip()) then refused.err = "BlockhashNotFound"
+  elseif before and (not slot or before.slot <= slot) then refused.err = "AlreadyProcessed" end
   if refused.err then return refused end
-  return bank.run(tx, function(name) return self:account(name) end)
+  return bank.run(tx, function(name) return self:account(name, slot) end)
 end
 
 -- Balances of a transaction's accounts, by place.
@@ -214,7 +217,7 @@ local function append(self, tx, run)
   local slot, before = self:tip(), balances_of(tx, lookup)
   for name, account in pairs(run.changed) do change(self, name, account) end
   local entry = { tx = tx, signature = tx:id(), slot = slot, time = self:time(slot), err = run.err,
-                  fee = run.fee, transfers = run.transfers, logs = run.logs, before = before,
+                  fee = run.fee, units = run.units, transfers = run.transfers, logs = run.logs, before = before,
                   after = balances_of(tx, lookup) }
   self.landed[tx:digest()], self.by_signature[entry.signature] = entry, entry
   for _, name in ipairs(tx.accounts) do
@@ -270,7 +273,7 @@ function chain:made_up()
     local function lookup(name) return self:account(name) end
     local run = bank.run(tx, lookup)
     local entry = { tx = tx:countersigned(core.random_bytes(64)), slot = self:head("finalized"), fee = run.fee,
-                    transfers = run.transfers, logs = run.logs, before = balances_of(tx, lookup) }
+                    units = run.units, transfers = run.transfers, logs = run.logs, before = balances_of(tx, lookup) }
     entry.signature, entry.time = entry.tx:id(), self:time(entry.slot)
     entry.after = balances_of(tx, function(name) return run.changed[name] or self:account(name) end)
     tx.made_up = entry

@@ -5,6 +5,7 @@ local core = require "spraay.core"
 local json = require "spraay.sandbox.json"
 local address = require "spraay.sandbox.solana.address"
 local base58 = require "spraay.sandbox.solana.base58"
+local errors = require "spraay.sandbox.solana.errors"
 local transaction = require "spraay.sandbox.solana.transaction"
 
 local encode = {}
@@ -82,6 +83,7 @@ local function token_balances(self, entry, side)
     if token then
       list[#list + 1] = { accountIndex = i - 1, mint = token.mint, owner = token.owner, programId = token.program,
                           uiTokenAmount = amount_of(token.amount, self:account(token.mint).decimals) }
+      if token.amount == 0 then list[#list].uiTokenAmount.uiAmount = json.null end
     end
   end
   return list
@@ -93,26 +95,19 @@ local function lamports(entry, side)
   return list
 end
 
---- A transaction error as JSON.
-function encode.err(err)
-  if err == nil then return json.null end
-  if type(err) ~= "table" then return err end
-  return { InstructionError = json.array{ err.InstructionError[1], err.InstructionError[2] } }
-end
-
 function encode.status(err)
   if err == nil then return { Ok = json.null } end
-  return { Err = encode.err(err) }
+  return { Err = errors.json(err) }
 end
 
 function encode.meta(self, entry)
   return {
-    err = encode.err(entry.err), status = encode.status(entry.err), fee = entry.fee,
+    err = errors.json(entry.err), status = encode.status(entry.err), fee = entry.fee,
     preBalances = lamports(entry, "before"), postBalances = lamports(entry, "after"),
     preTokenBalances = token_balances(self, entry, "before"),
     postTokenBalances = token_balances(self, entry, "after"),
     innerInstructions = json.array(), logMessages = json.array(entry.logs), rewards = json.array(),
-    loadedAddresses = { readonly = json.array(), writable = json.array() }, computeUnitsConsumed = 6200,
+    loadedAddresses = { readonly = json.array(), writable = json.array() }, computeUnitsConsumed = entry.units,
   }
 end
 

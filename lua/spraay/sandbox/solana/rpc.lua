@@ -34,6 +34,7 @@ end
 --- Answer a request body: one call or a batch.
 ---@param chain table
 ---@param view table    what faults change: lag (seconds of everything), unfinal (seconds of what is final),
+---                      unconfirmed (seconds of what is confirmed or final),
 ---                      stale (seconds that accounts and transactions lag behind the head), lie ("unused":
 ---                      no transaction of anybody is known; "used": the payment last looked at is settled;
 ---                      "invert": both), chain_id (anything: of another cluster), drop and delay (seconds) of

@@ -45,12 +45,51 @@ function params.config_of(value)
   return value
 end
 
+local function shown(value)
+  if type(value) == "string" then return ("string %q"):format(value) end
+  if type(value) == "boolean" then return ("boolean `%s`"):format(value) end
+  if type(value) == "table" then return #value > 0 and "sequence" or "map" end
+  return math.tointeger(value) and ("integer `%d`"):format(value) or ("floating point `%s`"):format(value)
+end
+
+--- A member of a config that must be true or false, or is absent.
+---@return boolean?
+function params.boolean_of(config, name)
+  local value = given(config[name])
+  if value ~= nil and type(value) ~= "boolean" then
+    bad(("Invalid params: invalid type: %s, expected a boolean."):format(shown(value)))
+  end
+  return value
+end
+
+--- One that must be a number of something.
+---@return integer?
+function params.count_of(config, name)
+  local value = given(config[name])
+  if value == nil then return nil end
+  local number = params.integer(value)
+  if number and number >= 0 then return number end
+  bad(("Invalid params: invalid %s: %s, expected u64."):format(number and "value" or "type", shown(value)))
+end
+
 local COMMITMENTS = { processed = true, confirmed = true, finalized = true }
 
 --- Where this node's chain ends.
 function params.head(chain, view, commitment)
-  local unfinal = commitment == "finalized" and view.unfinal or 0
-  return chain:head(commitment, (view.lag or 0) + unfinal)
+  local behind = view.lag or 0
+  if commitment == "finalized" then behind = behind + (view.unfinal or 0) end
+  if commitment ~= "processed" then behind = behind + (view.unconfirmed or 0) end
+  return chain:head(commitment, behind)
+end
+
+local HEALTHY_SLOTS = 128
+
+--- Refuse where this node is too far behind the cluster.
+function params.check_health(chain, view)
+  local behind = math.floor((view.lag or 0) / chain.SLOT_SECONDS)
+  if behind > HEALTHY_SLOTS then
+    fail(-32005, ("Node is behind by %d slots"):format(behind), { numSlotsBehind = behind })
+  end
 end
 
 --- The slot a call is answered at. A node that lags says so when asked for more than it has.
@@ -63,7 +102,7 @@ function params.slot_of(chain, view, config, least)
     bad "Method does not support commitment below `confirmed`"
   end
   local slot = params.head(chain, view, commitment)
-  local wanted = params.integer(config.minContextSlot)
+  local wanted = params.count_of(config, "minContextSlot")
   if wanted and slot - (view.stale or 0) // chain.SLOT_SECONDS < wanted then
     fail(-32016, "Minimum context slot has not been reached", { contextSlot = slot })
   end

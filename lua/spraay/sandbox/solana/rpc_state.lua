@@ -1,6 +1,7 @@
 --- Calls of Solana's RPC about the head of the chain and about accounts.
 -- SPDX-License-Identifier: MIT
 local json = require "spraay.sandbox.json"
+local address = require "spraay.sandbox.solana.address"
 local encode = require "spraay.sandbox.solana.encode"
 local ask = require "spraay.sandbox.solana.rpc_params"
 
@@ -8,7 +9,11 @@ local methods = {}
 
 -- ---- the chain's head ---------------------------------------------------------------------------
 
-function methods.getHealth() return "ok" end
+function methods.getHealth(chain, view)
+  ask.check_health(chain, view)
+  return "ok"
+end
+
 function methods.getVersion() return { ["solana-core"] = "2.3.6", ["feature-set"] = 3640012085 } end
 function methods.getFirstAvailableBlock() return 0 end
 
@@ -59,6 +64,7 @@ end
 
 -- ---- accounts -----------------------------------------------------------------------------------
 
+local MAX_ACCOUNTS = 100        -- asked for at once
 local ENCODINGS = { base58 = true, base64 = true, jsonParsed = true }
 
 local function account_object(chain, account, config)
@@ -80,6 +86,7 @@ end
 function methods.getMultipleAccounts(chain, view, params)
   local names, config = params[1], ask.config_of(params[2])
   if type(names) ~= "table" then ask.bad "Invalid params: invalid type: expected a sequence" end
+  if #names > MAX_ACCOUNTS then ask.bad(("Too many inputs provided; max %d"):format(MAX_ACCOUNTS)) end
   local slot, list = ask.slot_of(chain, view, config), json.array()
   for i, name in ipairs(names) do
     local account = chain:account(ask.address_of(name), ask.state_slot(chain, view, slot))
@@ -109,6 +116,8 @@ function methods.getTokenAccountBalance(chain, view, params)
   return ask.with_context(slot, encode.amount(account.amount, chain:account(account.mint).decimals))
 end
 
+local TOKEN_PROGRAMS = { [address.TOKEN] = true, [address.TOKEN_2022] = true }
+
 function methods.getTokenAccountsByOwner(chain, view, params)
   local owner, filter, config = ask.address_of(params[1]), ask.config_of(params[2]), ask.config_of(params[3])
   local mint, program = ask.given(filter.mint), ask.given(filter.programId)
@@ -116,6 +125,9 @@ function methods.getTokenAccountsByOwner(chain, view, params)
   if mint then
     local found = chain:account(ask.address_of(mint))
     if not found or found.kind ~= "mint" then ask.bad "Invalid param: could not find mint" end
+  end
+  if program and not TOKEN_PROGRAMS[ask.address_of(program)] then
+    ask.bad "Invalid param: unrecognized Token program id"
   end
   local slot, list = ask.slot_of(chain, view, config), json.array()
   for name in pairs(chain.accounts) do

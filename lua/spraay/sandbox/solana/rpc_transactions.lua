@@ -2,9 +2,9 @@
 -- SPDX-License-Identifier: MIT
 local core = require "spraay.core"
 local json = require "spraay.sandbox.json"
-local bank = require "spraay.sandbox.solana.bank"
 local base58 = require "spraay.sandbox.solana.base58"
 local encode = require "spraay.sandbox.solana.encode"
+local errors = require "spraay.sandbox.solana.errors"
 local ask = require "spraay.sandbox.solana.rpc_params"
 local transaction = require "spraay.sandbox.solana.transaction"
 
@@ -17,11 +17,14 @@ local methods = {}
 -- ---- what landed -------------------------------------------------------------------------------
 
 local function status_name(chain, view, entry)
-  return entry.slot <= ask.head(chain, view, "finalized") and "finalized" or "confirmed"
+  for _, commitment in ipairs{ "finalized", "confirmed" } do
+    if entry.slot <= ask.head(chain, view, commitment) then return commitment end
+  end
+  return "processed"
 end
 
 local function signature_object(chain, view, entry)
-  return { signature = entry.signature, slot = entry.slot, err = encode.err(entry.err),
+  return { signature = entry.signature, slot = entry.slot, err = errors.json(entry.err),
            memo = encode.memo(entry.tx), blockTime = entry.time,
            confirmationStatus = status_name(chain, view, entry) }
 end
@@ -108,7 +111,7 @@ function methods.getSignatureStatuses(chain, view, params)
       out[i] = json.null
     else
       local status = status_name(chain, view, entry)
-      out[i] = { slot = entry.slot, err = encode.err(entry.err), status = encode.status(entry.err),
+      out[i] = { slot = entry.slot, err = errors.json(entry.err), status = encode.status(entry.err),
                  confirmationStatus = status,
                  confirmations = status == "finalized" and json.null or math.min(slot - entry.slot, 31) }
     end
@@ -131,26 +134,36 @@ local function transaction_of(text, config)
   return tx
 end
 
-local function failure_data(run)
-  return { err = encode.err(run.err), logs = json.array(run.logs), accounts = json.null, unitsConsumed = 0,
-           returnData = json.null, innerInstructions = json.null, replacementBlockhash = json.null }
+local function simulated(run, replacement)
+  return { err = errors.json(run.err), logs = json.array(run.logs), accounts = json.null, unitsConsumed = run.units,
+           returnData = json.null, innerInstructions = json.null, replacementBlockhash = replacement or json.null }
 end
 
--- Preflight as a node does it: signatures, then a simulation, whose failure sends nothing.
-local function preflight(chain, tx)
+local function check_signatures(tx)
   for i = 1, tx.required do
     if not tx:signed_by(i) then ask.fail(-32003, "Transaction signature verification failure") end
   end
-  local run = chain:simulate(tx)
+end
+
+-- Preflight as a node does it: signatures, its own health, then a simulation at the commitment asked for,
+-- whose failure sends nothing.
+local function preflight(chain, view, tx, slot)
+  check_signatures(tx)
+  ask.check_health(chain, view)
+  local run = chain:simulate(tx, ask.state_slot(chain, view, slot))
   if run.err then
-    ask.fail(-32002, "Transaction simulation failed: " .. bank.sentence(run.err), failure_data(run))
+    ask.fail(-32002, "Transaction simulation failed: " .. errors.sentence(run.err), simulated(run))
   end
 end
 
 function methods.sendTransaction(chain, view, params)
   local config = ask.config_of(params[2])
+  local skips = ask.boolean_of(config, "skipPreflight")
+  ask.count_of(config, "maxRetries")              -- what is sent here arrives, so nothing is retried
   local tx = transaction_of(params[1], config)
-  if config.skipPreflight ~= true then preflight(chain, tx) end
+  local slot = ask.slot_of(chain, view, { minContextSlot = config.minContextSlot,
+    commitment = skips and "processed" or config.preflightCommitment })
+  if not skips then preflight(chain, view, tx, slot) end
   if view.drop then return tx:id() end
   if view.delay then chain:land_later(tx, view.delay) else chain:land(tx) end
   if view.deny then ask.fail(view.deny.code, view.deny.message) end
@@ -159,14 +172,17 @@ end
 
 function methods.simulateTransaction(chain, view, params)
   local config = ask.config_of(params[2])
+  local verifies, replaces = ask.boolean_of(config, "sigVerify"), ask.boolean_of(config, "replaceRecentBlockhash")
   local tx = transaction_of(params[1], config)
-  local slot = ask.slot_of(chain, view, config)
-  if config.sigVerify == true then
-    for i = 1, tx.required do
-      if not tx:signed_by(i) then ask.fail(-32003, "Transaction signature verification failure") end
-    end
+  local slot, newest = ask.slot_of(chain, view, config), nil
+  if replaces then
+    if verifies then ask.bad "sigVerify may not be used with replaceRecentBlockhash" end
+    local hash, last = chain:blockhash(slot)
+    newest = { blockhash = hash, lastValidBlockHeight = last }
   end
-  return ask.with_context(slot, failure_data(chain:simulate(tx)))
+  if verifies then check_signatures(tx) end
+  local run = chain:simulate(tx, ask.state_slot(chain, view, slot), newest and newest.blockhash)
+  return ask.with_context(slot, simulated(run, newest))
 end
 
 return methods

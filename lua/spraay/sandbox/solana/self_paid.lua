@@ -3,7 +3,7 @@
 --- Looked at on the GPU routes only, and there before the gate. The money has moved before the handler
 --- runs; whatever the handler says, nothing comes back.
 -- SPDX-License-Identifier: MIT
-local bank = require "spraay.sandbox.solana.bank"
+local errors = require "spraay.sandbox.solana.errors"
 local json = require "spraay.sandbox.json"
 local money = require "spraay.sandbox.money"
 local reply = require "spraay.sandbox.reply"
@@ -26,12 +26,7 @@ function self_paid.refusal(rail, price, detail)
   })
 end
 
-local function failure_text(err)
-  if type(err) == "table" then
-    return json.encode{ InstructionError = json.array{ err.InstructionError[1], err.InstructionError[2] } }
-  end
-  return bank.sentence(err)
-end
+local function failure_text(err) return type(err) == "table" and json.encode(errors.json(err)) or err end
 
 ---@param chain table
 ---@param signature string  the header
