@@ -154,7 +154,7 @@ faults.solana_tx_elsewhere = {
   options = { receive = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
   apply = function(self, _, response)
     local said = response.body.solana_accepts
-    said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint)
+    if said then said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint) end
     return response
   end,
 }
