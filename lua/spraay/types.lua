@@ -258,8 +258,9 @@ function Job:save(path) end
 ---  again once the chain says that it was paid
 ---@field first_request_payment false|nil  this version never pays before it was asked
 ---@field solana_tx boolean?  pay for gpu and gpu_status with a transfer of the wallet's own on Solana, which the
----  request then names (X-Solana-Tx). It costs SOL, moves the money before the work begins, and is not given back
----  when the work fails; everything else is paid as ever. Needs a Solana key and rpc = { solana = … }
+---  request then names (X-Solana-Tx), where the gateway's offer says that it takes one. It costs SOL, moves the money
+---  before the work begins, and is not given back when the work fails; whoever sees it on the chain can name it, too.
+---  Everything else is paid as ever. Needs a Solana key and rpc = { solana = … }
 ---@field api_key string?  default $SPRAAY_API_KEY; sent to the gateway alone
 ---@field headers table<string, string>?  sent with every request to the gateway
 ---@field proxy string?  URL

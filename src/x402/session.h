@@ -193,6 +193,7 @@ typedef struct spraay_session {
     char transaction[SPRAAY_SOLANA_SIGNATURE]; /* its id */
     bool asked_for_block;                      /* the chain was asked for it once more, after proof */
     int64_t landed_s; /* the time of its block; 0: the chain is not known to have it */
+    bool doubted;     /* the gateway's node says otherwise */
     bool open;        /* an authorization may be out there */
     bool asking;      /* a signer outside has the terms */
     bool open_before; /* 'open' before it got them */

@@ -23,7 +23,7 @@ void session_line(char *out, size_t size, const char *text)
 
 void session_money(const spraay_session *s, spraay_outcome *o)
 {
-    if (s->lost || s->landed_s > 0) {
+    if (s->lost || (s->landed_s > 0 && !s->doubted)) {
         o->paid = SPRAAY_PAID_YES;
         return;
     }

@@ -52,7 +52,7 @@ bool session_self_paid_take(spraay_session *s)
 
 void session_self_paid_drop(spraay_session *s)
 {
-    s->self_paid = s->asked_for_block = false;
+    s->self_paid = s->asked_for_block = s->doubted = false;
     s->landed_s = 0;
     s->transaction[0] = '\0';
 }
@@ -89,6 +89,7 @@ static void name_again(spraay_session *s, int64_t ms, spraay_now now)
 static void landed(spraay_session *s, int64_t block_s, spraay_now now)
 {
     s->landed_s = block_s > 0 ? block_s : now.wall_s;
+    s->doubted = false;
     session_line(s->outcome.transaction, sizeof s->outcome.transaction, s->transaction);
     session_pay(s);
 }
@@ -239,11 +240,11 @@ static void refused(spraay_session *s, const words *w, spraay_now now)
             name_again(s, 0, now);
         return;
     }
+    s->doubted = is_doubt(w->detail);
     session_describe(s, "payment", is_final(w->detail) ? "paid_lost" : "not_seen",
                      is_final(w->detail) ? "" : SAME,
                      "the transfer was made, and the gateway does not take it: %s", w->detail);
     if (!is_final(w->detail)) {
-        if (is_doubt(w->detail)) s->outcome.paid = SPRAAY_PAID_MAYBE;
         name_again(s, 0, now);
         return;
     }
@@ -260,7 +261,7 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
     words w;
 
     s->outcome.status = a->status;
-    s->expect_unpaid = s->handler_error = false;
+    s->expect_unpaid = s->handler_error = s->doubted = false;
     if (a->status >= 200 && a->status < 300) {
         s->outcome.payment = "settled";
         session_line(s->outcome.transaction, sizeof s->outcome.transaction, s->transaction);

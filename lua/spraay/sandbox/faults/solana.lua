@@ -155,11 +155,11 @@ faults.solana_tx_unsaid = {
   end,
 }
 faults.solana_tx_elsewhere = {
-  stage = "challenge", text = "X-Solana-Tx: transfers are looked for at another address than the offer's, or of another mint",
+  stage = "challenge", text = "X-Solana-Tx: looked for at another address than the offer's, or in another mint",
   options = { receive = "D6ZhtNQ5nT9ZnTHUbqXZsTx5MH2rPFiBBggX4hY1WePM" },
   apply = function(self, _, response)
     local said = response.body.solana_accepts
-    said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint)
+    if said then said.receiveAddress, said.usdcMint = self:option("receive"), self:option("mint", said.usdcMint) end
     return response
   end,
 }
