@@ -625,7 +625,8 @@ local Futures = {}
 ---@field expires_in_days integer?  90 unless told; the escrow has no expiry
 
 --- Deposit credit. Ledger: the call costs 0.01 USDC. Escrow: two transactions of the wallet's own; the amount counts
---- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask.
+--- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask;
+--- the ledger remembers the answer for other processes, whose first deposit has it confirmed by a call that takes none.
 ---@param arguments string|spraay.DepositArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Account? account
