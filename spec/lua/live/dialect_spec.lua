@@ -70,7 +70,7 @@ local function in_escrow()
   return account and account.balance or 0
 end
 local function sql(text)
-  local pipe = assert(io.popen(("sqlite3 %s \"%s\""):format(ledger, text)))
+  local pipe = assert(io.popen(("sqlite3 -cmd '.timeout 9000' %s \"%s\""):format(ledger, text)))
   local out = pipe:read "*a"
   pipe:close()
   return (out:gsub("%s+$", ""))
