@@ -722,6 +722,20 @@ function Account:embed(arguments, options) end
 ---@return spraay.Error? err
 function Account:balance(options) end
 
+---@class spraay.HistoryEntry  one job, newest first in result.entries; amounts such as "0.028500"
+---@field charged string
+---@field balance_before string
+---@field balance_after string
+---@field time integer?  seconds since 1970: the gateway's, or the block's where the node tells it
+---@field timestamp string?  ledger: the same as the gateway wrote it
+---@field type string?  ledger
+---@field model string?  ledger
+---@field label string?  ledger: the model's name for people
+---@field base_price string?  ledger: before the discount
+---@field job_number integer?  escrow
+---@field transaction string?  escrow: that drew the amount
+---@field block integer?  escrow
+
 --- result.entries, newest first. Ledger: 0.002 USDC. Escrow: read from the contract's events, which is free;
 --- result.complete is false where the node's time ran out.
 ---@param arguments? { limit: integer? }
