@@ -74,7 +74,7 @@ end
 -- second value.
 local function settle_dialect(client, opts, where)
   local told, sure = dialect.recall(client)
-  if sure then return told end
+  if sure or told and client.config.dry_run then return told end   -- a dry run moves nothing, wherever that would be
   if told then return confirm_dialect(client, told, opts, where) end
   local value, message, err = pricing(client, { total_ms = opts.total_ms }, where)
   if not value then return nil, message, err end

@@ -131,6 +131,15 @@ describe("what a process has heard of a gateway's futures", function()
     assert.equal("escrow 5.000000", process(DEPOSIT))
   end)
 
+  it("is good enough for a dry run, which asks nobody", function()
+    gateway "escrow"
+    process 'assert(client.futures:pricing())'
+    local before = box:ledger().requests
+    local said = process("client.config.dry_run = true\n" .. DEPOSIT)
+    assert.truthy(said:find("^dry_run no .*would have moved 5"), said)
+    assert.equal(before, box:ledger().requests)
+  end)
+
   it("refuses no account that it cannot be sure of", function()
     gateway "escrow"
     process 'assert(client.futures:pricing())'
