@@ -229,7 +229,7 @@ local function options_of(client, lines, total, limit)
     kept.gas = wei.ether(gas.wei)
     kept.gas_usd = gas.micro and text(gas.micro) or nil
   end
-  local told = dialect.known(client)
+  local told = dialect.recall(client)
   for name, choice in pairs { ledger = ledger or false, escrow = kept or false } do
     if choice then choice.available = told == nil or told == name end
   end

@@ -626,7 +626,8 @@ local Futures = {}
 ---@field expires_in_days integer?  90 unless told; the escrow has no expiry
 
 --- Deposit credit. Ledger: the call costs 0.01 USDC. Escrow: two transactions of the wallet's own; the amount counts
---- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask.
+--- against per_day and budget, gas has a cap of its own. Where the dialect is not known, 0.001 USDC to ask;
+--- the ledger remembers the answer for other processes, whose first deposit has it confirmed by a call that takes none.
 ---@param arguments string|spraay.DepositArguments
 ---@param options? spraay.CallOptions
 ---@return spraay.Account? account
@@ -721,6 +722,20 @@ function Account:embed(arguments, options) end
 ---@return string? message
 ---@return spraay.Error? err
 function Account:balance(options) end
+
+---@class spraay.HistoryEntry  one job, newest first in result.entries; amounts such as "0.028500"
+---@field charged string
+---@field balance_before string
+---@field balance_after string
+---@field time integer?  seconds since 1970: the gateway's, or the block's where the node tells it
+---@field timestamp string?  ledger: the same as the gateway wrote it
+---@field type string?  ledger
+---@field model string?  ledger
+---@field label string?  ledger: the model's name for people
+---@field base_price string?  ledger: before the discount
+---@field job_number integer?  escrow
+---@field transaction string?  escrow: that drew the amount
+---@field block integer?  escrow
 
 --- result.entries, newest first. Ledger: 0.002 USDC. Escrow: read from the contract's events, which is free;
 --- result.complete is false where the node's time ran out.

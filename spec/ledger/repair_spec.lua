@@ -2,6 +2,7 @@
 -- Repair keeps all that is sound, says what it could not keep, and leaves a file that works.
 local core = require "spraay.core"
 local exchange = require "spec.support.exchange"
+local live = require "spec.support.live"
 local processes = require "spec.support.processes"
 
 local function sqlite(path, sql)
@@ -63,7 +64,7 @@ describe("a ledger that is repaired", function()
     for _, key in ipairs(keys) do os.remove(key) end
   end)
 
-  it("keeps the records, sums, receivers and prices of every wallet, also of those it has no key of", function()
+  it("keeps the records, sums, receivers, prices and words of every wallet, also of those it has no key of", function()
     local one, two = start(keys[1], { per_day = "200000" }), start(keys[2])
     one:run("n = 1 " .. BUY)
     one:run("n = 2 " .. LOSE)
@@ -71,6 +72,8 @@ describe("a ledger that is repaired", function()
     two:run("n = 4 " .. LOSE)
     two:run [[
       local l = core.ledger(exchange.engine, exchange.ledger)
+      exchange.outcome(l:ask("learn", { wallet = gateway.wallet, origin = gateway.origin, name = "futures",
+                                        word = "escrow" }))
       return exchange.outcome(l:ask("accept_price", { wallet = gateway.wallet, origin = gateway.origin, route = "x/y",
                                                       atomic = "5" }))
     ]]
@@ -83,6 +86,7 @@ describe("a ledger that is repaired", function()
     assert.equal("", ask(one, "verify"))
     assert.equal("", ask(two, "verify"))
     assert.equal("5", sqlite(place, "SELECT atomic FROM price"))
+    assert.equal("escrow", sqlite(place, "SELECT word FROM learned"))
     assert.equal("2", sqlite(place, "SELECT count(*) FROM pin"))
     assert.is_true(two:run("n = 5 " .. BUY).ok)
     assert.is_true(one:run("n = 6 " .. BUY).ok)
@@ -108,12 +112,19 @@ describe("a ledger that is repaired", function()
     local one = start(keys[1], { per_day = "70000" })
     one:run("n = 1 " .. BUY)
     one:run("n = 2 " .. BUY)
+    one:run [[
+      return exchange.outcome(core.ledger(exchange.engine, exchange.ledger):ask("learn", { wallet = gateway.wallet,
+        origin = gateway.origin, name = "futures", word = "escrow" }))
+    ]]
     sqlite(place, "UPDATE spend_day SET amount = 1; UPDATE spend_scope SET amount = 1; UPDATE pin SET pay_to = 'x'")
+    sqlite(place, "UPDATE learned SET word = 'ledger'")
     assert.equal("ledger_corrupt", one:run("n = 3 " .. BUY).code)
     local lost = ask(one, "repair")
     assert.truthy(lost:find("the sum of a day", 1, true))
     assert.truthy(lost:find("the sum of a budget", 1, true))
     assert.truthy(lost:find("the receiver on record", 1, true))
+    assert.truthy(lost:find("the word on record", 1, true))
+    assert.equal("0", sqlite(place, "SELECT count(*) FROM learned"))
     assert.equal("", ask(one, "verify"))
     assert.equal("over_per_day", one:run("n = 3 " .. BUY).code)
     assert.equal("60000", sqlite(place, "SELECT amount FROM spend_scope"))
@@ -196,9 +207,66 @@ describe("a ledger of the first version", function()
     assert.is_true(exchange.new():buy().ok)
     local wallet = assert(core.wallet_signer{ address = rows[1].payer, nonce_secret = ("fixture."):rep(4) })
     assert.same({}, exchange.outcome(core.ledger(exchange.engine, place):ask("verify", { wallet = wallet })))
-    assert.equal("2", sqlite(place, "PRAGMA user_version"))
+    assert.equal("3", sqlite(place, "PRAGMA user_version"))
     assert.equal("0", sqlite(place, "SELECT DISTINCT last_height FROM purchase"))
     exchange.ledger = before
+    processes.clear(place)
+  end)
+end)
+
+describe("a ledger of the second version", function()
+  it("is read as it was written, transactions and all", function()
+    local before, place = exchange.ledger, processes.place()
+    exchange.ledger = place
+    sqlite(place, ".read spec/ledger/version_2.sql")
+    local key = live.secret("0x" .. ("46"):rep(32))
+    local wallet = assert(core.wallet_file(key))
+    os.remove(key)
+    local ledger = core.ledger(exchange.engine, place)
+    local rows = exchange.outcome(ledger:ask("list", { wallet = wallet }))
+    assert.equal(3, #rows)
+    assert.equal("taken", rows[1].state)
+    assert.equal("unknown", rows[2].state)
+    assert.equal("unknown", rows[3].state)
+    assert.same({}, exchange.outcome(ledger:ask("verify", { wallet = wallet })))
+    local word = { wallet = wallet, origin = "https://gateway.test", name = "futures", word = "escrow" }
+    assert.is_true(exchange.outcome(ledger:ask("learn", word)))
+    assert.equal("escrow", exchange.outcome(ledger:ask("recall", word))[1].what)
+    assert.equal("3", sqlite(place, "PRAGMA user_version"))
+    assert.equal("approve|0|open", sqlite(place, "SELECT step, nonce, fate FROM chain_tx"))
+    assert.same({}, exchange.outcome(ledger:ask("verify", { wallet = wallet })))
+    exchange.ledger = before
+    processes.clear(place)
+  end)
+end)
+
+describe("what was learned of a gateway", function()
+  it("is one word under a name, of one wallet, until another word or none is learned", function()
+    local place = processes.place()
+    local ledger = core.ledger(exchange.engine, place)
+    local one, two = assert(core.wallet_random()), assert(core.wallet_random())
+    local function ask(kind, wallet, origin, word, name)
+      return exchange.outcome(ledger:ask(kind, { wallet = wallet, origin = origin, name = name or "futures",
+        word = word }))
+    end
+    local function words(...)
+      local out = {}
+      for i, line in ipairs(ask("recall", ...)) do out[i] = line.what end
+      return out
+    end
+    assert(ask("learn", one, "https://a.test", "escrow"))
+    assert.same({ "escrow" }, words(one, "https://a.test"))
+    assert.same({}, words(two, "https://a.test"))
+    assert.same({}, words(one, "https://b.test"))
+    assert.same({}, words(one, "https://a.test", nil, "other"))
+    assert(ask("learn", one, "https://a.test", "ledger"))
+    assert.same({ "ledger" }, words(one, "https://a.test"))
+    assert(ask("learn", one, "https://a.test", ""))
+    assert.same({}, words(one, "https://a.test"))
+    for _, wrong in ipairs { { one, "https://a.test" }, { one, "https://a.test", ("x"):rep(64) }, { one, nil, "x" },
+      { nil, "https://a.test", "x" } } do
+      assert.is_nil((ask("learn", wrong[1], wrong[2], wrong[3])))
+    end
     processes.clear(place)
   end)
 end)

@@ -214,3 +214,24 @@ describe("compute futures", function()
     assert.is_nil(client.futures:account "nonsense")
   end)
 end)
+
+describe("a moment that a gateway writes", function()
+  local seconds = require "spraay.futures.shared".seconds
+
+  it("is seconds since 1970, whatever the year", function()
+    local days = { ["1970-01-01T00:00:00Z"] = 0, ["2000-02-29T00:00:00.000Z"] = 11016,
+      ["2026-11-24T00:00:00Z"] = 20781, ["2100-03-01T00:00:00.5Z"] = 47541 }
+    for text, day in pairs(days) do assert.equal(day * 86400, seconds(text)) end
+    for day = 0, 40000, 13 do
+      local text = os.date("!%Y-%m-%dT%H:%M:%SZ", day * 86400 + 4321)
+      assert.equal(day * 86400 + 4321, seconds(text), text)
+    end
+  end)
+
+  it("is none where the text is another", function()
+    for _, text in ipairs { "", "yesterday", "2026-11-24", "2026-11-24T00:00:00+01:00", 5, false } do
+      assert.is_nil(seconds(text))
+    end
+    assert.is_nil(seconds(nil))
+  end)
+end)

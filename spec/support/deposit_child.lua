@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- A script that deposits, or refunds, and that is killed at its n-th step: a request to the node about to go
 -- out, its answer read, an operation of the ledger about to begin, begun, or done.
---   GATEWAY RPC KEYFILE LEDGER [KILL_AT] [ACT] [AMOUNT] lua5.4 spec/support/deposit_child.lua
+--   GATEWAY RPC KEYFILE LEDGER [KILL_AT] [ACT] [AMOUNT] [FUTURES=ask] lua5.4 spec/support/deposit_child.lua
+-- With FUTURES=ask the gateway is asked for its dialect first; calls of it, and what is learned, are steps then, too.
 -- Prints what it came to, and how many steps there were.
 local core = require "spraay.core"
 local engine = require "spraay.engine"
@@ -36,7 +37,8 @@ steps = 0
 watch(debug.getmetatable(transfer).__index, "result")
 
 local client = assert(spraay.open { gateway = os.getenv "GATEWAY", rpc = { base = os.getenv "RPC" },
-  wallet = spraay.wallet.file(os.getenv "KEYFILE"), ledger = os.getenv "LEDGER", futures = "escrow", per_day = "1000",
+  wallet = spraay.wallet.file(os.getenv "KEYFILE"), ledger = os.getenv "LEDGER", per_day = "1000",
+  futures = os.getenv "FUTURES" ~= "ask" and "escrow" or nil,
   timeout = { connect = 2, idle = 5, total = 30 } })
 
 -- The class of senders is made with the first one.
@@ -48,6 +50,27 @@ end
 watch(debug.getmetatable(sender).__index, "result")
 watch(debug.getmetatable(sender).__index, "taken", true)
 sender:close()
+
+-- So is the class of calls.
+local function watch_calls()
+  local methods = debug.getmetatable(handle).__index
+  local real, seen = methods.call, false
+  methods.call = function(...)
+    count()
+    local begun, why, code = real(...)
+    if begun and not seen then
+      seen = true
+      local class = debug.getmetatable(begun).__index
+      for _, name in ipairs { "result", "taken" } do watch(class, name, true) end
+    end
+    count()
+    return begun, why, code
+  end
+  local ledger = core.ledger(engine.get(), os.getenv "LEDGER")
+  watch(debug.getmetatable(ledger).__index, "ask", true)
+  ledger:close()
+end
+if os.getenv "FUTURES" == "ask" then watch_calls() end
 
 local value, message, err
 if os.getenv "ACT" == "refund" then

@@ -424,6 +424,17 @@ end
 
 function answers.verify(world) return world.findings or {} end
 
+function answers.learn(world, args)
+  world.learned = world.learned or {}
+  world.learned[args.origin .. " " .. args.name] = args.word
+  return true
+end
+
+function answers.recall(world, args)
+  local word = world.learned and world.learned[args.origin .. " " .. args.name]
+  return { word and { what = word } or nil }
+end
+
 function Ledger:ask(kind, args)
   local world = self.world
   world.questions[#world.questions + 1] = { kind = kind, args = args or {} }

@@ -8,7 +8,9 @@
  *   op:done()                      -> boolean
  *   op:result()                    -> value | nil, sentence, NAME
  * Kinds and values: "list" (purchases), "close" { id=, settled=, book= }, "trust" { payer by wallet=, origin=,
- * network=, pay_to= }, "accept_price" { wallet=, origin=, route=, atomic= }, "pins", "prices", "verify", "repair" { wallet= }. */
+ * network=, pay_to= }, "accept_price" { wallet=, origin=, route=, atomic= }, "learn" { wallet=, origin=, name=, word= },
+ * "recall" { wallet=, origin=, name= } (a list of one or none, the word is in `what`), "pins", "prices", "verify",
+ * "repair" { wallet= }. */
 #include "bind/ledger.h"
 
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 
 #define LEDGER "spraay.ledger"
 #define ASKED  "spraay.ledger.op"
-#define WORDS  10 /* texts of a question */
+#define WORDS  12 /* texts of a question */
 
 /* Lives until both the userdata and the ledger have let go of it. */
 struct asked {
@@ -183,6 +185,7 @@ static int asked_result(lua_State *L)
     switch (a->query.kind) {
     case SPRAAY_QUERY_CLOSE:
     case SPRAAY_QUERY_TRUST:
+    case SPRAAY_QUERY_LEARN:
     case SPRAAY_QUERY_ACCEPT_PRICE: lua_pushboolean(L, 1); return 1;
     default: break;
     }
@@ -271,6 +274,7 @@ static bool kind_of(spraay_query_kind *out, const char *name)
         spraay_query_kind kind;
     } kinds[] = { { "list", SPRAAY_QUERY_LIST },     { "close", SPRAAY_QUERY_CLOSE },
                   { "trust", SPRAAY_QUERY_TRUST },   { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
+                  { "learn", SPRAAY_QUERY_LEARN },   { "recall", SPRAAY_QUERY_RECALL },
                   { "pins", SPRAAY_QUERY_PINS },     { "prices", SPRAAY_QUERY_PRICES },
                   { "verify", SPRAAY_QUERY_VERIFY }, { "repair", SPRAAY_QUERY_REPAIR } };
 
@@ -315,6 +319,8 @@ static int ledger_ask(lua_State *L)
     q->pay_to = word(L, a, "pay_to");
     q->route = word(L, a, "route");
     q->atomic = word(L, a, "atomic");
+    q->name = word(L, a, "name");
+    q->word = word(L, a, "word");
     q->since = bind_number(L, 3, "since", 0, INT64_MAX);
     q->limit = (unsigned)bind_number(L, 3, "limit", 0, UINT32_MAX);
     q->open = bind_flag(L, 3, "open");

@@ -118,6 +118,17 @@ static spraay_err accept_price(spraay_store *s, const spraay_query *q, spraay_mo
     return err == SPRAAY_OK ? write_journal(s, now.wall_s, "accept-price", detail) : err;
 }
 
+/* What is learned of a gateway, or recalled. */
+static spraay_err learned(spraay_store *s, spraay_query *q)
+{
+    if (q->payer == NULL)
+        return say(s, SPRAAY_PERMISSION, "it is a wallet's word: set the key of the one that pays");
+    if (q->origin == NULL || q->name == NULL) return SPRAAY_MISSING;
+    if (q->kind == SPRAAY_QUERY_RECALL) return spraay_store_recall(s, q);
+    if (q->word == NULL) return SPRAAY_MISSING;
+    return strlen(q->word) < 64 ? spraay_store_learn(s, q) : SPRAAY_SYNTAX;
+}
+
 /* ---- verify ---- */
 
 spraay_err spraay_query_found(spraay_query *q, const char *id, const char *what)
@@ -218,6 +229,8 @@ spraay_err spraay_store_query(spraay_store *s, spraay_job *j)
     case SPRAAY_QUERY_CLOSE: return close_by_hand(s, q, j->op.now);
     case SPRAAY_QUERY_TRUST: return trust(s, q, j->op.now);
     case SPRAAY_QUERY_ACCEPT_PRICE: return accept_price(s, q, j->op.now);
+    case SPRAAY_QUERY_LEARN:
+    case SPRAAY_QUERY_RECALL: return learned(s, q);
     case SPRAAY_QUERY_PINS: return spraay_store_list_pins(s, q);
     case SPRAAY_QUERY_PRICES: return spraay_store_list_prices(s, q);
     case SPRAAY_QUERY_VERIFY: return verify(s, q);

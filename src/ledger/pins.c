@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Receivers that a gateway was paid at, and prices that the user accepted: what policy remembers.
+/* What is remembered of gateways: receivers that they were paid at, prices that the user accepted, and what their
+ * answers told of them.
  *
- * Both belong to a payer and carry its tag: nobody else can point its money elsewhere. */
+ * All of it belongs to a payer and carries its tag: nobody else can point its money elsewhere. */
 #include <stdio.h>
 #include <string.h>
 
@@ -195,11 +196,109 @@ spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *w)
     return spraay_store_run(s, q);
 }
 
+/* ---- learned ---- */
+
+static spraay_err tag_learned(uint8_t out[SPRAAY_TAG], spraay_store *s, const char *payer, const char *origin,
+                              const char *name, const char *word)
+{
+    const char *texts[] = { payer, origin, name, word };
+    return tag(out, s, payer, "learned", texts, sizeof texts / sizeof texts[0]);
+}
+
+/* The word on record under the name of a query. SPRAAY_MISSING when there is none, or one that somebody else wrote: it
+ * is asked for anew, which costs less than to believe it. */
+static spraay_err find_learned(char word[64], spraay_store *s, const spraay_query *w)
+{
+    static const char sql[] = "SELECT word, tag FROM learned WHERE payer = ?1 AND origin = ?2 AND name = ?3";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_LEARNED_FIND, sql);
+    uint8_t right[SPRAAY_TAG];
+    spraay_err err;
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, w->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, w->origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, w->name, -1, SQLITE_STATIC);
+    err = spraay_store_next(s, q);
+    if (err == SPRAAY_OK) {
+        (void)snprintf(word, 64, "%s", text_at(q, 0));
+        err = tag_learned(right, s, w->payer, w->origin, w->name, word);
+        if (err == SPRAAY_OK && !fits(q, 1, right)) err = SPRAAY_MISSING;
+    }
+    (void)sqlite3_reset(q);
+    return err;
+}
+
+static spraay_err forget_learned(spraay_store *s, const spraay_query *w)
+{
+    static const char sql[] = "DELETE FROM learned WHERE payer = ?1 AND origin = ?2 AND name = ?3";
+    sqlite3_stmt *q = spraay_store_statement(s, SPRAAY_SLOT_LEARNED_DROP, sql);
+
+    if (q == NULL) return SPRAAY_IO;
+    (void)sqlite3_bind_text(q, 1, w->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, w->origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, w->name, -1, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+spraay_err spraay_store_learn(spraay_store *s, const spraay_query *w)
+{
+    static const char sql[] =
+        "INSERT OR REPLACE INTO learned (payer, origin, name, word, tag) VALUES (?1, ?2, ?3, ?4, ?5)";
+    sqlite3_stmt *q;
+    uint8_t right[SPRAAY_TAG];
+    char before[64];
+    spraay_err err;
+
+    if (w->word[0] == '\0') return forget_learned(s, w);
+    err = find_learned(before, s, w);
+    if (err == SPRAAY_OK && strcmp(before, w->word) == 0) return SPRAAY_OK; /* nothing to write */
+    if (err != SPRAAY_OK && err != SPRAAY_MISSING) return err;
+    err = tag_learned(right, s, w->payer, w->origin, w->name, w->word);
+    q = spraay_store_statement(s, SPRAAY_SLOT_LEARNED_WRITE, sql);
+    if (q == NULL) return SPRAAY_IO;
+    if (err != SPRAAY_OK) return err;
+    (void)sqlite3_bind_text(q, 1, w->payer, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 2, w->origin, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 3, w->name, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 4, w->word, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(q, 5, right, sizeof right, SQLITE_STATIC);
+    return spraay_store_run(s, q);
+}
+
+spraay_err spraay_store_recall(spraay_store *s, spraay_query *q)
+{
+    char word[64];
+    spraay_query_line line = { .origin = (char *)q->origin, .what = word };
+    spraay_err err = find_learned(word, s, q);
+
+    if (err != SPRAAY_OK) return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+    return spraay_query_add_line(q, &line);
+}
+
 /* ---- looking through ---- */
 
-static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, const char *select,
-                        const char *insert, bool prices)
+/* The tables of this file. Each row is of a payer and an origin, and its tag is the last column. */
+typedef enum words { PINS, PRICES, LEARNED } words;
+
+static spraay_err right_tag(uint8_t right[SPRAAY_TAG], spraay_store *s, words kind, sqlite3_stmt *st)
 {
+    const char *payer = text_at(st, 0), *origin = text_at(st, 1);
+
+    switch (kind) {
+    case PINS:
+        return tag_pin(right, s, payer, origin, text_at(st, 2), text_at(st, 3),
+                       sqlite3_column_int(st, 5) != 0);
+    case PRICES: return tag_price(right, s, payer, origin, text_at(st, 2), text_at(st, 3));
+    case LEARNED: break;
+    }
+    return tag_learned(right, s, payer, origin, text_at(st, 2), text_at(st, 3));
+}
+
+static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, const char *select,
+                        const char *insert, words kind)
+{
+    static const char *const names[] = { "receiver on record for", "price accepted on record for",
+                                         "word on record of" };
     sqlite3_stmt *st = NULL;
     spraay_err err = SPRAAY_OK;
     uint8_t right[SPRAAY_TAG];
@@ -207,15 +306,12 @@ static spraay_err check(spraay_store *s, spraay_store *to, spraay_query *q, cons
 
     if (sqlite3_prepare_v2(s->db, select, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
     while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
-        const char *payer = text_at(st, 0), *origin = text_at(st, 1);
-        err = prices ? tag_price(right, s, payer, origin, text_at(st, 2), text_at(st, 3))
-                     : tag_pin(right, s, payer, origin, text_at(st, 2), text_at(st, 3),
-                               sqlite3_column_int(st, 5) != 0);
+        err = right_tag(right, s, kind, st);
         if (err != SPRAAY_OK) break;
-        if (spraay_keyring_find(s->keys, payer) != NULL && !fits(st, prices ? 4 : 6, right)) {
-            (void)snprintf(what, sizeof what,
-                           "the %s on record for %.100s was changed by somebody else, or damaged",
-                           prices ? "price accepted" : "receiver", prices ? text_at(st, 2) : origin);
+        if (spraay_keyring_find(s->keys, text_at(st, 0)) != NULL &&
+            !fits(st, sqlite3_column_count(st) - 1, right)) {
+            (void)snprintf(what, sizeof what, "the %s %.100s was changed by somebody else, or damaged",
+                           names[kind], text_at(st, kind == PRICES ? 2 : 1));
             err = spraay_query_found(q, "", what);
         } else if (to != NULL) {
             err = spraay_store_copy(to, st, insert);
@@ -229,11 +325,14 @@ spraay_err spraay_store_check_words(spraay_store *s, spraay_store *to, spraay_qu
 {
     spraay_err err =
         check(s, to, q, "SELECT payer, origin, network, pay_to, purchase, confirmed, tag FROM pin",
-              "INSERT OR IGNORE INTO pin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", false);
+              "INSERT OR IGNORE INTO pin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", PINS);
 
+    if (err == SPRAAY_OK)
+        err = check(s, to, q, "SELECT payer, origin, route, atomic, tag FROM price",
+                    "INSERT OR IGNORE INTO price VALUES (?1, ?2, ?3, ?4, ?5)", PRICES);
     if (err != SPRAAY_OK) return err;
-    return check(s, to, q, "SELECT payer, origin, route, atomic, tag FROM price",
-                 "INSERT OR IGNORE INTO price VALUES (?1, ?2, ?3, ?4, ?5)", true);
+    return check(s, to, q, "SELECT payer, origin, name, word, tag FROM learned",
+                 "INSERT OR IGNORE INTO learned VALUES (?1, ?2, ?3, ?4, ?5)", LEARNED);
 }
 
 /* Lists; prepared for the occasion. 'check' says whether the tag of the row fits. */

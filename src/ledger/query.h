@@ -10,13 +10,15 @@ typedef enum spraay_query_kind {
     SPRAAY_QUERY_CLOSE,        /* an open purchase is void, or settled: the user's word, journaled */
     SPRAAY_QUERY_TRUST,        /* a gateway is paid at this address from now on */
     SPRAAY_QUERY_ACCEPT_PRICE, /* a route's published price is this from now on */
+    SPRAAY_QUERY_LEARN,        /* what a gateway's answers told, under a name; an empty word forgets it */
+    SPRAAY_QUERY_RECALL,       /* and again: a line, or none */
     SPRAAY_QUERY_PINS,
     SPRAAY_QUERY_PRICES,
     SPRAAY_QUERY_VERIFY, /* what does not hold together */
     SPRAAY_QUERY_REPAIR  /* a new file of all that does; lines are what was lost */
 } spraay_query_kind;
 
-/* A row of PINS, PRICES, VERIFY or REPAIR. What does not apply is "". */
+/* A row of RECALL (the word is in 'what'), PINS, PRICES, VERIFY or REPAIR. What does not apply is "". */
 typedef struct spraay_query_line {
     char id[SPRAAY_PURCHASE_ID + 1];
     char *origin, *network, *pay_to, *route, *atomic, *what;
@@ -27,15 +29,17 @@ typedef struct spraay_query {
     spraay_query_kind kind;
 
     /* LIST: what does not matter is NULL, 0 or false */
-    const char *id, *state, *run, *origin; /* 'id' for CLOSE, 'origin' for TRUST and ACCEPT_PRICE too */
+    const char *id, *state, *run,
+        *origin; /* 'id' for CLOSE, 'origin' for TRUST, ACCEPT_PRICE, LEARN, RECALL too */
     int64_t since;
     bool open;
     unsigned limit;
 
     bool settled;      /* CLOSE */
     bool book;         /* CLOSE: it stays open, but what it was for was had: equal calls buy anew */
-    const char *payer; /* TRUST, ACCEPT_PRICE: whose word it is */
+    const char *payer; /* TRUST, ACCEPT_PRICE, LEARN, RECALL: whose word it is */
     const char *network, *pay_to, *route, *atomic; /* TRUST; ACCEPT_PRICE */
+    const char *name, *word;                       /* LEARN; RECALL */
 
     /* out */
     spraay_purchase **rows;

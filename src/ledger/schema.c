@@ -82,7 +82,13 @@ static const char version_1[] =
 
 static const char version_2[] = VERSION_2_SOLANA VERSION_2_CHAIN;
 
-static const char *const steps[] = { version_1, version_2 };
+/* What the answers of a gateway told of it, by name: ledger/pins.c. */
+static const char version_3[] =
+    "CREATE TABLE learned ("
+    "  payer TEXT NOT NULL, origin TEXT NOT NULL, name TEXT NOT NULL, word TEXT NOT NULL, tag BLOB NOT NULL,"
+    "  PRIMARY KEY (payer, origin, name)) WITHOUT ROWID;";
+
+static const char *const steps[] = { version_1, version_2, version_3 };
 
 #define TODAY ((int)(sizeof steps / sizeof steps[0]))
 

@@ -107,7 +107,7 @@ SPRAAY_MUST_USE spraay_err spraay_store_totals(spraay_store *s, spraay_op *op);
     "pin.payer "                                                                                             \
     "AND p.origin = pin.origin AND p.network = pin.network AND lower(p.pay_to) = lower(pin.pay_to))"
 
-/* Receivers and prices on record, per payer. */
+/* Receivers, prices and what else is on record of gateways, per payer. */
 SPRAAY_MUST_USE spraay_err spraay_store_pin(spraay_store *s, const spraay_purchase *p, spraay_op *op);
 SPRAAY_MUST_USE spraay_err spraay_store_confirm_pin(spraay_store *s, const spraay_purchase *p);
 SPRAAY_MUST_USE spraay_err spraay_store_drop_pins(spraay_store *s, const char *id);
@@ -116,10 +116,13 @@ SPRAAY_MUST_USE spraay_err spraay_store_set_pin(spraay_store *s, const char *pay
                                                 const char *network, const char *pay_to, const char *purchase,
                                                 bool confirmed);
 SPRAAY_MUST_USE spraay_err spraay_store_set_price(spraay_store *s, const spraay_query *q);
+/* What the origin of a query told, under its name; an empty word forgets it. */
+SPRAAY_MUST_USE spraay_err spraay_store_learn(spraay_store *s, const spraay_query *q);
+SPRAAY_MUST_USE spraay_err spraay_store_recall(spraay_store *s, spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_store_list_pins(spraay_store *s, spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_store_list_prices(spraay_store *s, spraay_query *q);
 
-/* A line for each sum, receiver or price that does not fit its tag. With 'to', those that do are copied there:
+/* A line for each sum, receiver, price or thing learned that does not fit its tag. With 'to', those that do are copied there:
  * what is there already of a sum stays when it is larger. */
 SPRAAY_MUST_USE spraay_err spraay_store_check_sums(spraay_store *s, spraay_store *to, spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_store_check_words(spraay_store *s, spraay_store *to, spraay_query *q);
@@ -167,6 +170,9 @@ enum {
     SPRAAY_SLOT_PIN_DROP,
     SPRAAY_SLOT_PRICE_FIND,
     SPRAAY_SLOT_PRICE_WRITE,
+    SPRAAY_SLOT_LEARNED_FIND,
+    SPRAAY_SLOT_LEARNED_WRITE,
+    SPRAAY_SLOT_LEARNED_DROP,
     SPRAAY_SLOT_JOURNAL,
     SPRAAY_SLOT_DAY_PRUNE,
     SPRAAY_SLOT_CHAIN_LIST,

@@ -3,15 +3,21 @@
 -- "escrow", credit in a contract under the depositor's address.
 --
 -- Discovery shows the one and the code may be the other, so only answers count: what a gateway has answered
--- is remembered, per gateway, in this process. Where nothing is known and money is about to move, one look at the
--- pricing asks. futures = "escrow" or "ledger" in spraay.open forces it.
+-- is remembered, per gateway, in this process and in the ledger. Where nothing is known and money is about to move, one
+-- look at the pricing asks; what only the ledger remembers may be old, and is confirmed by an answer that costs nothing
+-- (futures/init.lua). futures = "escrow" or "ledger" in spraay.open forces it.
 local call = require "spraay.call"
+local core = require "spraay.core"
+local engine = require "spraay.engine"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
+local ledger = require "spraay.ledger"
+local wallets = require "spraay.wallet"
 
 local dialect = {}
 
-local known = {}   -- gateway -> "ledger" or "escrow"
+local heard = {}     -- gateway -> "ledger" or "escrow", as it has answered this process
+local written = {}   -- ledger and gateway -> the same, as this process has written it there
 
 local ESCROW_WORDS = { "address query param", "depositor (address)", "depositor address required",
   "No compute credits" }
@@ -53,21 +59,62 @@ function dialect.of_pricing(body)
   return dialect.of(body)
 end
 
+-- ---- remembering ---------------------------------------------------------------------------------
+
+-- What is on record belongs to a wallet, whose key made its tag. The wallet's key, or nil.
+local function key_of(client)
+  local wallet = wallets.on(client.config.wallets, "evm") or client.config.wallets[1]
+  return wallet and wallet:key() or nil
+end
+
+local NAME = "futures"   -- of the row
+
+-- Nobody waits for it: where it cannot be written, the next process asks again.
+local function write(client, told)
+  local path, key = client.config.ledger, key_of(client)
+  if not path or not key then return end
+  local slot = path .. "\n" .. client.config.gateway
+  if written[slot] == told then return end
+  local handle = core.ledger(engine.get(), path)
+  if not handle then return end
+  if handle:ask("learn", { wallet = key, origin = client.config.gateway, name = NAME, word = told }) then
+    written[slot] = told
+  end
+  handle:close()
+end
+
 --- Remember what an answer of the client's gateway told.
 function dialect.learn(client, told)
-  if told then known[client.config.gateway] = told end
+  if not told then return nil end
+  heard[client.config.gateway] = told
+  write(client, told)
   return told
 end
 
---- What is forced, or known of the gateway; nil when neither.
+--- What is forced, or was heard of the gateway by this process; nil when neither.
 function dialect.known(client)
-  return client.config.futures or known[client.config.gateway]
+  return client.config.futures or heard[client.config.gateway]
 end
 
---- Forget it all: for specs.
-function dialect.forget()
-  known = {}
+local DIALECTS = { ledger = true, escrow = true }
+
+--- The same, or what an earlier process has heard. The second value says that it is known, not only remembered.
+function dialect.recall(client)
+  local told = dialect.known(client)
+  if told then return told, true end
+  local key = client.config.ledger and key_of(client)
+  if not key then return nil end
+  local rows = ledger.ask_client(client, "recall", { wallet = key, origin = client.config.gateway, name = NAME })
+  local word = rows and rows[1] and rows[1].what
+  return DIALECTS[word or false] and word or nil, false
 end
+
+--- Forget what this process has heard: for specs.
+function dialect.forget()
+  heard, written = {}, {}
+end
+
+-- ---- errors --------------------------------------------------------------------------------------
 
 local KEPT = {
   escrow = "keeps compute futures in an on-chain escrow, under the depositor's address",

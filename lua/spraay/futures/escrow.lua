@@ -335,10 +335,15 @@ function escrow.history(account, limit, opts)
   found, why = events.newest(node, { contract = place.contract, event = "DrawnDown", address = account.id,
     wanted = math.min(limit or 50, count_of(body.jobCount) or 50) })
   if not found then return errors.fail(rpc.error(where, why)) end
+  local dated
+  dated, why = events.date(node, found.list)
+  if not dated then return errors.fail(rpc.error(where, why)) end
   local entries = {}
   for i, event in ipairs(found.list) do
-    entries[i] = { charged = money.format(event.values[2]), balance_after = money.format(event.values[3]),
-      job_number = count_of(event.values[4]), transaction = event.transaction, block = event.block }
+    local charged, left = event.values[2], event.values[3]
+    entries[i] = { charged = money.format(charged), balance_before = money.format(money.add(left, charged)),
+      balance_after = money.format(left), job_number = count_of(event.values[4]), time = event.time,
+      transaction = event.transaction, block = event.block }
   end
   return result.new { client = account.client, body = body, payment = { status = "free" }, dialect = "escrow",
     entries = entries, complete = found.complete, balance = money.format(body.balance),

@@ -56,11 +56,26 @@ local function pricing(client, opts, where)
   return value, answer
 end
 
--- Which dialect a deposit is to be made in; where nothing is known, the gateway is asked, and what that cost is the
+-- What an earlier process has heard may not be true any more, and a deposit in the escrow asks the gateway nothing.
+-- So it is asked for a balance without saying whose: it verifies the fee, complains in its own words, and takes none.
+local function confirm_dialect(client, remembered, opts, where)
+  local answer, handle, err = shared.ask(client, "balance", nil, { total_ms = opts.total_ms }, nil, where)
+  local told = dialect.learn(client, dialect.of((answer or err).body))
+  if answer then call.hand_over(handle) end
+  if told then return told, answer and answer.payment end
+  if answer then return dialect.unknown(where, answer) end
+  err.message = ("%s: nothing was deposited, for this gateway did not say whether it keeps compute futures as it "
+    .. "did: %s"):format(where, err.message)
+  err.hint = err.hint or "futures = \"" .. remembered .. "\" in spraay.open says it"
+  return errors.fail(err)
+end
+
+-- Which dialect a deposit is to be made in; where that is not known, the gateway is asked, and what that cost is the
 -- second value.
 local function settle_dialect(client, opts, where)
-  local told = dialect.known(client)
-  if told then return told end
+  local told, sure = dialect.recall(client)
+  if sure or told and client.config.dry_run then return told end   -- a dry run moves nothing, wherever that would be
+  if told then return confirm_dialect(client, told, opts, where) end
   local value, message, err = pricing(client, { total_ms = opts.total_ms }, where)
   if not value then return nil, message, err end
   if not value.dialect then return dialect.unknown(where, value) end

@@ -114,7 +114,7 @@ function ledger.history(account, limit, opts)
       base_price = exact(json.get(row, "basePrice")), charged = exact(json.get(row, "effectivePrice")),
       balance_before = exact(json.get(row, "balanceBefore")),
       balance_after = exact(json.get(row, "balanceAfter")),
-      timestamp = json.get(row, "timestamp"),
+      time = shared.seconds(json.get(row, "timestamp")), timestamp = json.get(row, "timestamp"),
     }
   end
   return result.new { client = account.client, body = body, payment = answer.payment, entries = entries,

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What both dialects of compute futures share: requests, amounts, fields.
 local ask = require "spraay.ask"
+local compat = require "spraay.compat"
 local dialect = require "spraay.futures.dialect"
 local errors = require "spraay.errors"
 local json = require "spraay.json"
@@ -12,6 +13,22 @@ local shared = {}
 function shared.exact(text)
   local atomic = money.shown(text)
   return atomic and money.format(atomic) or nil
+end
+
+-- Days from 1970 to the first of March of a year, and to the month after that (Gregorian).
+local function days_of(year, month, day)
+  if month <= 2 then year, month = year - 1, month + 12 end
+  local leap = math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+  return 365 * year + leap + math.floor((153 * (month - 3) + 2) / 5) + day - 719469
+end
+
+--- "2026-11-24T17:04:43.120Z" as whole seconds since 1970; nil for what is no moment.
+function shared.seconds(text)
+  if type(text) ~= "string" then return nil end
+  local year, month, day, hour, minute, second = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)%.?%d*Z$"
+  if not year then return nil end
+  return compat.integer(days_of(tonumber(year), tonumber(month), tonumber(day)) * 86400 + tonumber(hour) * 3600
+    + tonumber(minute) * 60 + tonumber(second))
 end
 
 function shared.escape(text)
@@ -72,7 +89,7 @@ function shared.ask(client, name, body, opts, query, verb, expected, turn)
   elseif name == "execute" and account_is_over(err) then
     err.code, err.hint = "account", "The account can do no more; make a new deposit"
   end
-  local told = dialect.of(err.body)
+  local told = dialect.learn(client, dialect.of(err.body))
   if expected and told and told ~= expected and err.code ~= "credits" then
     return dialect.surprise(client, verb, told, err.body, nil, err)
   end

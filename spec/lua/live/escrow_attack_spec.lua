@@ -614,7 +614,7 @@ end)
 
 describe("a disk that takes no more", function()
   local function sql(text)
-    local pipe = assert(io.popen(("sqlite3 %s \"%s\" 2>&1"):format(ledger_path(), text)))
+    local pipe = assert(io.popen(("sqlite3 -cmd '.timeout 9000' %s \"%s\" 2>&1"):format(ledger_path(), text)))
     assert.equal("", pipe:read "*a")
     pipe:close()
   end

@@ -111,6 +111,28 @@ describe("a deposit killed at any step", function()
     end
   end)
 
+  it("has paid for one look at the dialect, whatever the step", function()
+    mining "instant"
+    local steps = tonumber(run("FUTURES=ask"):match "steps (%d+)") - HANDED_OVER
+    assert.is_true(steps > 60)
+    assert.equal("0.001000", box:ledger().total_usdc)
+    local known = 0
+    for k = 1, steps, 2 do
+      box:reset()
+      mining "instant"
+      ledgers = ledgers + 1
+      local first = run("FUTURES=ask KILL_AT=" .. k)
+      local second = run("FUTURES=ask")
+      local which = ("killed at step %d: %s%s"):format(k, first, second)
+      assert.is_nil(first:match "done", which)
+      assert.truthy(second:match "^done", which)
+      one_deposit()
+      assert.equal("0.001000", box:ledger().total_usdc, which)
+      if box:ledger().handled["GET /api/v1/compute-futures/balance"] then known = known + 1 end
+    end
+    assert.is_true(known > 20)   -- the ledger remembered, and it was confirmed
+  end)
+
   it("goes on with the bytes that wait, and signs no others", function()
     for _, dropped in ipairs { false, true } do
       box:reset()

@@ -200,8 +200,63 @@ describe("an account in the escrow", function()
       assert.equal(4 - i, entry.job_number)
       assert.equal("0.0" .. 4 - i .. "0000", entry.charged)
     end
+    for i = 1, 2 do   -- what the chain says of its blocks
+      assert.is_true(history.entries[i].time - history.entries[i + 1].time >= 6000)
+    end
+    assert.is_true(math.abs(history.entries[1].time + 6000 - box:clock().now) < 60)
+    assert.equal("4.940000", history.entries[1].balance_after)
+    assert.equal("4.970000", history.entries[1].balance_before)
     assert.equal(1, #client.futures:account(box.address):history { limit = 1 }.entries)
     assert.same({}, client.futures:account(CONTRACT):history().entries)
+  end)
+
+  it("has times of its jobs, each block asked for once, and none where the node tells none", function()
+    assert(client.futures:deposit "5")
+    post("chain", { mining = "manual" })
+    for block = 1, 3 do
+      for _ = 1, 2 do post("escrow", { depositor = box.address, drawdown = "0.01" }) end
+      if block < 3 then post("mine", {}) end
+    end
+    post("mine", {})
+    local methods = debug.getmetatable(engine.get()).__index
+    local real, asked = methods.fetch, 0
+    methods.fetch = function(self, request)
+      if request.body and request.body:find("eth_getBlockByNumber", 1, true) then asked = asked + 1 end
+      return real(self, request)
+    end
+    local ok, why = pcall(function()
+      local one = assert(client.futures:account(box.address))
+      box:fault("rpc_error", { method = "eth_getBlockByNumber", message = "not today" })
+      for _, entry in ipairs(assert(one:history()).entries) do assert.is_nil(entry.time) end
+      box:clear()
+      box:fault("rpc_down", { method = "eth_getBlockByNumber" })
+      asked = 0
+      for _, entry in ipairs(assert(one:history()).entries) do assert.is_nil(entry.time) end
+      assert.equal(1, asked)
+      box:clear()
+      asked = 0
+      local entries, blocks, distinct = assert(one:history()).entries, {}, 0
+      assert.equal(6, #entries)
+      for _, entry in ipairs(entries) do
+        local answer = box:request("POST", "/_sandbox/rpc", { body = { jsonrpc = "2.0", id = 1,
+          method = "eth_getBlockByNumber", params = { ("0x%x"):format(entry.block), false } } })
+        assert.equal(tonumber(answer.json.result.timestamp), entry.time)
+        if not blocks[entry.block] then distinct = distinct + 1 end
+        blocks[entry.block] = true
+      end
+      assert.equal(distinct, asked)
+      assert(one:history())
+      assert.equal(distinct, asked)
+      client:close()
+      client = open { futures = "escrow" }
+      box:fault("rpc_answer", { method = "eth_getBlockByNumber", result = { hash = "0x" .. ("ab"):rep(32),
+        timestamp = "0x1" } })   -- of another block
+      for _, entry in ipairs(assert(client.futures:account(box.address):history()).entries) do
+        assert.is_nil(entry.time)
+      end
+    end)
+    methods.fetch = real
+    assert(ok, why)
   end)
 
   it("hands over the result inside an error, and does not ask again", function()
@@ -223,7 +278,10 @@ describe("the dialect", function()
     assert.equal("0.001000", err.amount)
     assert.truthy(message:find("only the look at the gateway's pricing was paid for", 1, true), message)
     assert.equal(1, box:ledger().count)
+    other:close()
     dialect.forget()
+    ledgers = ledgers + 1   -- where nothing is on record
+    other = open {}
     local one = assert(other.futures:deposit "5")
     assert.equal("escrow", one.dialect)
     assert.equal("5.001000", one.payment.amount)

@@ -77,6 +77,7 @@ describe("an account", function()
     assert.equal(2, #history.entries)
     assert.equal("video-generation", history.entries[1].type)
     assert.equal(balance.balance, history.entries[1].balance_after)
+    assert.is_true(math.abs(history.entries[1].time - box:clock().now) < 60)
     local total = spraay.sum { balance.balance, balance.used }
     assert.equal("50", tostring(total))
 
