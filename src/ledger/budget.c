@@ -51,9 +51,11 @@ static bool counts_today(const spraay_purchase *p, spraay_moment now)
 {
     if (!spraay_budget_counts(p)) return false;
     if (p->reserved) return true;
-    /* Unproven money is spent when it expires. */
+    /* Unproven money is spent when it expires. Until then it is in the air: after a start of the machine its
+     * end is told by the wall clock alone, and may be far ahead. */
     return spraay_budget_within_day(spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p),
-                                    now);
+                                    now) ||
+           (spraay_state_is_open(p->state) && p->valid_before > now.wall_s);
 }
 
 static bool same_scope(const uint8_t a[32], const uint8_t b[32])

@@ -76,10 +76,27 @@ local function passes(t)
   t:audit(whole)
 end
 
+-- The machine starts anew while payments may still settle: the clock that cannot be set begins again, and what
+-- is in the air counts all the same. The cap admits the three that were lost, and nothing besides.
+local function starts_anew(t)
+  local whole = t:plan(some(1, 6))
+  t:learn(whole)
+  local plan = t:plan(some(1, 3), { open = { per_day = "0.09", timeout = { connect = 5, idle = 2, total = 2 } } })
+  t.box:fault("settle_then_reset", {})
+  t:run(plan, { shim = { BOOT = "first" } })
+  t.box:clear()
+  t:run(t.but(plan, { calls = some(4, 6) }), { shim = { BOOT = "second" } })
+  local count = t.box:ledger().count
+  if count ~= 3 then t:wrong("%d were paid, the day admits 3", count) end
+  t:weigh(whole, { cap = 90000 })
+  t:audit(whole)
+end
+
 function clocks.trials(bench)
   local list = {
     { row = "two minutes ahead", run = slightly(120) }, { row = "twenty seconds behind", run = slightly(-20) },
     { row = "jumps of a day", run = jumps }, { row = "a day passes", run = passes },
+    { row = "the machine starts anew", run = starts_anew },
   }
   -- On Solana blocks are counted, and no clock is in what is signed.
   local wrong = bench.has_nonce and badly or slightly
