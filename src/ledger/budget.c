@@ -98,7 +98,7 @@ static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of
 spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now)
 {
     static const uint8_t nobody[32] = { 0 };
-    spraay_moment at = spraay_budget_is_spent(p->state) ? p->spent : now;
+    spraay_moment at = spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p);
     spraay_err err = SPRAAY_OK;
 
     if (p->amount == 0) return SPRAAY_OK;
