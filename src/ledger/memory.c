@@ -209,6 +209,12 @@ static spraay_purchase *find(memory *m, const char *id)
     return NULL;
 }
 
+/* In flight, or handed out in this process: the next equal one of the run is meant. */
+static bool is_passed(const spraay_purchase *p)
+{
+    return p->claimed || p->state == SPRAAY_STATE_TAKEN || (p->booked && spraay_state_is_open(p->state));
+}
+
 static void claim_named(memory *m, spraay_op *op)
 {
     const spraay_claim *c = op->claim;
@@ -223,8 +229,7 @@ static void claim_named(memory *m, spraay_op *op)
             begin(m, op, id);
             return;
         }
-        /* In flight, or handed out in this process: the next equal one of the run is meant. */
-        if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
+        if (c->in_run && is_passed(p)) continue;
         if (memcmp(p->request, c->request, 32) != 0)
             op->err = SPRAAY_MISMATCH;
         else if (p->claimed)
