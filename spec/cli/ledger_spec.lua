@@ -401,12 +401,21 @@ describe("spraay ledger about Solana", function()
   end)
 
   it("takes that key's word, and no other's", function()
+    offset = -400
     local id = lose("reset_before_settle", solana())
     local text, status = on("void " .. id, { key = true })
     assert.equal(4, status, text)
     text, status = on("void " .. id, env())
     assert.equal(0, status, text)
     assert.truthy(text:find("nothing on Solana refuses the second", 1, true), text)
+  end)
+
+  it("takes nobody's word that a payment never settles while it may", function()
+    local id = lose("reset_before_settle", solana())
+    local text, status = on("void " .. id, env())
+    assert.equal(2, status, text)
+    assert.truthy(text:find "it can settle until %d%d:%d%d:%d%d UTC", text)
+    assert.equal("unknown", json_of("show --json " .. id).state)
   end)
 
   it("trusts a receiver there, and verifies what was written with that key", function()

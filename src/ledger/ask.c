@@ -54,6 +54,18 @@ static spraay_err say(spraay_store *s, spraay_err err, const char *sentence)
     return err;
 }
 
+static spraay_err too_early(spraay_store *s, const spraay_purchase *p)
+{
+    int64_t t = p->valid_before % 86400;
+
+    (void)snprintf(
+        s->sentence, sizeof s->sentence,
+        "it can settle until %02d:%02d:%02d UTC, and on Solana nothing would keep it from settling beside "
+        "the next one: your word counts from then on",
+        (int)(t / 3600), (int)(t / 60 % 60), (int)(t % 60));
+    return SPRAAY_STATE;
+}
+
 static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *q, spraay_moment now)
 {
     spraay_err err;
@@ -69,6 +81,7 @@ static spraay_err close_row(spraay_store *s, spraay_row *r, const spraay_query *
         memcpy(r->taken_by, s->me.id, sizeof r->taken_by);
         return spraay_row_write(s, r);
     }
+    if (!q->settled && spraay_rules_void_is_early(r->p, now)) return too_early(s, r->p);
     err = spraay_rules_event(r->p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err != SPRAAY_OK) return err;
     (void)snprintf(r->p->hand, sizeof r->p->hand, "%s", q->settled ? "settle" : "void");

@@ -401,6 +401,7 @@ static spraay_err close_by_hand(memory *m, const spraay_query *q, spraay_moment 
         p->booked = true;
         return SPRAAY_OK;
     }
+    if (!q->settled && spraay_rules_void_is_early(p, now)) return SPRAAY_STATE;
     spraay_rules_orphan(p);
     err = spraay_rules_event(p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err == SPRAAY_OK) (void)snprintf(p->hand, sizeof p->hand, "%s", q->settled ? "settle" : "void");

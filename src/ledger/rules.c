@@ -2,6 +2,8 @@
 /* The rules of one record; see ledger/rules.h. */
 #include "ledger/rules.h"
 
+#include "x402/network.h"
+
 bool spraay_rules_held(const spraay_purchase *p, spraay_moment now)
 {
     if (spraay_purchase_is_on_chain(p) && spraay_state_is_open(p->state)) return true;
@@ -13,6 +15,11 @@ bool spraay_rules_adoptable(const spraay_purchase *p)
 {
     return !p->booked && (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
                           p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
+}
+
+bool spraay_rules_void_is_early(const spraay_purchase *p, spraay_moment now)
+{
+    return spraay_network_rail(p->network) == SPRAAY_RAIL_SVM && now.wall_s <= p->valid_before;
 }
 
 /* Another nonce: nothing of the earlier one binds the next. */
