@@ -203,6 +203,25 @@ static spraay_err verify_rows(spraay_store *s, spraay_query *q)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
+/* Who holds a record is looked for among the names of owners, and never found dead when it is not there. */
+static spraay_err verify_owners(spraay_store *s, spraay_query *q)
+{
+    static const char sql[] =
+        "SELECT id FROM purchase WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM "
+        "owner) ORDER BY n";
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        const char *id = (const char *)sqlite3_column_text(st, 0);
+        err = spraay_query_found(q, id != NULL ? id : "",
+                                 "is held by a process that nobody knows; repair gives it back");
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
 /* A table that cannot be read is a finding like another, and hides none of the others. */
 static spraay_err note_damage(spraay_store *s, spraay_query *q, spraay_err err)
 {
@@ -216,6 +235,7 @@ static spraay_err verify(spraay_store *s, spraay_query *q)
     spraay_err err = note_damage(s, q, verify_pages(s, q));
 
     if (err == SPRAAY_OK) err = note_damage(s, q, verify_rows(s, q));
+    if (err == SPRAAY_OK) err = note_damage(s, q, verify_owners(s, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_sums(s, NULL, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_words(s, NULL, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, store_chain_check(s, NULL, q));
