@@ -92,6 +92,29 @@ local function starts_anew(t)
   t:audit(whole)
 end
 
+-- What was bought while the clock was ahead counts as of when that is noticed, though all that is asked for then
+-- is refused: the day after admits as many again.
+local function set_right(ahead)
+  return function(t)
+    local whole = t:plan(some(1, 9))
+    t:learn(whole)
+    local plan = t:plan(some(1, 3), { open = { per_day = "0.09" } })
+    local function count(from, to, boot, must)
+      t:run(t.but(plan, { calls = some(from, to) }), { shim = { CLOCK = t.clock, BOOT = boot } })
+      local paid = t.box:ledger().count
+      if paid ~= must then t:wrong("%d were paid up to %d, the days admit %d", paid, to, must) end
+    end
+    t:skew(ahead)
+    count(1, 3, "first", 3)
+    t:skew(0)
+    count(4, 6, "second", 3)
+    t:pass(DAY + 120)
+    count(7, 9, "second", 6)
+    t:weigh(whole)
+    t:audit(whole)
+  end
+end
+
 function clocks.trials(bench)
   local list = {
     { row = "two minutes ahead", run = slightly(120) }, { row = "twenty seconds behind", run = slightly(-20) },
@@ -100,6 +123,7 @@ function clocks.trials(bench)
   }
   -- On Solana blocks are counted, and no clock is in what is signed.
   local wrong = bench.has_nonce and badly or slightly
+  list[#list + 1] = { row = "set right after a start", run = set_right(bench.has_nonce and 120 or 3 * DAY) }
   list[#list + 1] = { row = "ten minutes ahead", run = wrong(600) }
   list[#list + 1] = { row = "ten minutes behind", run = wrong(-600) }
   return list
