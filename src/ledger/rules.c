@@ -37,6 +37,17 @@ static void renew(spraay_purchase *p)
     p->spent = (spraay_moment){ 0, 0 };
 }
 
+/* When it became spend, for the window of a day: unproven money does when it expires, whenever it is proven. */
+static spraay_moment spent_at(const spraay_purchase *p, spraay_event event, spraay_moment now)
+{
+    bool told = event == SPRAAY_EVENT_PROVE_USED || event == SPRAAY_EVENT_MISLAY;
+
+    if (told && p->spent.wall_s != 0) return p->spent;
+    if (told && p->valid_before > 0 && p->valid_before < now.wall_s)
+        return (spraay_moment){ p->valid_before, p->dies_mono_ms };
+    return now;
+}
+
 spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_moment now)
 {
     spraay_state to = spraay_state_next(p->state, event);
@@ -47,8 +58,7 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
     case SPRAAY_STATE_DELIVERED:
     case SPRAAY_STATE_PAID_LOST:
         p->reserved = false;
-        if ((event != SPRAAY_EVENT_PROVE_USED && event != SPRAAY_EVENT_MISLAY) || p->spent.wall_s == 0)
-            p->spent = now;
+        p->spent = spent_at(p, event, now);
         break;
     case SPRAAY_STATE_VOID:
         if (event == SPRAAY_EVENT_REPAY) {

@@ -76,6 +76,25 @@ local function passes(t)
   t:audit(whole)
 end
 
+-- What was lost counts on the day that it was lost, not on the day that the chain is asked.
+local function proven_late(t)
+  local whole = t:plan(some(1, 7))
+  t:learn(whole)
+  local plan = t:plan(some(1, 3), { open = { per_day = "0.09", timeout = { connect = 5, idle = 2, total = 2 } } })
+  t:pass(0)
+  t.box:fault("settle_then_reset", {})
+  t:run(plan, { shim = { CLOCK = t.clock } })
+  t.box:clear()
+  t:run(t.but(plan, { calls = some(7, 7) }), { shim = { CLOCK = t.clock } })
+  if t.box:ledger().count ~= 3 then t:wrong("%d were paid on the first day", t.box:ledger().count) end
+  t:pass(DAY + 1200)
+  t:run(t.but(plan, { act = "audit" }), { shim = { CLOCK = t.clock } })
+  t:run(t.but(plan, { calls = some(4, 6) }), { shim = { CLOCK = t.clock } })
+  if t.box:ledger().count ~= 6 then t:wrong("%d were paid on two days", t.box:ledger().count) end
+  t:weigh(whole)
+  t:audit(whole)
+end
+
 -- The machine starts anew while payments may still settle: the clock that cannot be set begins again, and what
 -- is in the air counts all the same. The cap admits the three that were lost, and nothing besides.
 local function starts_anew(t)
@@ -119,6 +138,7 @@ function clocks.trials(bench)
   local list = {
     { row = "two minutes ahead", run = slightly(120) }, { row = "twenty seconds behind", run = slightly(-20) },
     { row = "jumps of a day", run = jumps }, { row = "a day passes", run = passes },
+    { row = "losses of the day before, proven", run = proven_late },
     { row = "the machine starts anew", run = starts_anew },
   }
   -- On Solana blocks are counted, and no clock is in what is signed.
