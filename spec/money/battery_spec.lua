@@ -55,3 +55,27 @@ describe("a script that pays", function()
     assert(whole:find "%d+ passed, 0 failed\n$", whole:sub(-2000))
   end)
 end)
+
+describe("the negative controls of the battery", function()
+  it("change what stands in the sources, once", function()
+    local sources = {}
+    local pipe = assert(io.popen "find src -name '*.[ch]'")
+    for path in pipe:lines() do
+      local file = assert(io.open(path))
+      sources[path] = file:read "*a"
+      file:close()
+    end
+    pipe:close()
+    for _, control in ipairs(require "spec.battery.controls") do
+      local count = 0
+      for _, text in pairs(sources) do
+        local from, last = text:find(control.old, 1, true)
+        while from do
+          count = count + 1
+          from, last = text:find(control.old, last + 1, true)
+        end
+      end
+      assert.equal(1, count, control.name)
+    end
+  end)
+end)
