@@ -15,6 +15,7 @@
  *   BATTERY_SYNC_US=N      every sync takes that many microseconds more: a slow disk
  *   BATTERY_STATFS=0x6969  what statfs says the file system is
  *   BATTERY_CLOCK=FILE     two int64: seconds added to every clock, and to the wall clock besides
+ *   BATTERY_BOOT=TEXT      which start of the machine this is, in place of the kernel's boot_id
  *   BATTERY_REPORT=FILE    at exit: "all net file sync"
  *   BATTERY_TRACE=FILE     a line for every counted call
  *
@@ -53,7 +54,7 @@ enum { NET = 1, DISK = 2, SYNC = 4, CREATES = 8, GROWS = 16, READS = 32 };
 enum deed { NOTHING, KILL, KILL_AFTER, KILL_HALF, STOP, FAIL, FAIL_ON, SHORT, HOLD };
 
 static struct {
-    const char *folder, *report, *hold;
+    const char *folder, *report, *hold, *boot;
     size_t folder_n;
     int trace;         /* -1: none */
     unsigned at_class; /* 0: every call */
@@ -381,10 +382,14 @@ static FILE *open_stream(const char *path, const char *mode)
     return fd < 0 ? NULL : fopencookie((void *)(intptr_t)fd, mode, io);
 }
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
 #define FOPEN(name)                                                                                          \
     FILE *name(const char *path, const char *mode)                                                           \
     {                                                                                                        \
         REAL(name);                                                                                          \
+        if (set.boot != NULL && strcmp(path, BOOT_ID) == 0)                                                  \
+            return fmemopen((void *)(uintptr_t)set.boot, strlen(set.boot), "r");                             \
         if (below(path) && (mode[0] != 'r' || strchr(mode, '+') != NULL)) return open_stream(path, mode);    \
         return real(path, mode);                                                                             \
     }
@@ -585,6 +590,7 @@ __attribute__((constructor)) static void begin(void)
     set.folder_n = set.folder != NULL ? strlen(set.folder) : 0;
     set.report = getenv("BATTERY_REPORT");
     set.hold = getenv("BATTERY_HOLD");
+    set.boot = getenv("BATTERY_BOOT");
     if ((text = getenv("BATTERY_TRACE")) != NULL)
         set.trace = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if ((text = getenv("BATTERY_SYNC_US")) != NULL) set.sync_us = strtol(text, NULL, 10);

@@ -469,6 +469,7 @@ describe("spraay ledger about Solana", function()
   end)
 
   it("takes that key's word, and no other's", function()
+    offset = -400
     local id = lose("reset_before_settle", solana())
     local text, status = on("void " .. id, { key = true })
     assert.equal(4, status, text)
@@ -509,6 +510,14 @@ describe("spraay ledger about Solana", function()
     assert.truthy(claim.memo:find "^%x+$" and #claim.memo == 32)
     assert.is_nil(claim.nonce)
     assert.truthy(claim.network:find "^solana:")
+  end)
+
+  it("takes nobody's word that a payment never settles while it may", function()
+    local id = lose("reset_before_settle", solana())
+    local text, status = on("void " .. id, env())
+    assert.equal(2, status, text)
+    assert.truthy(text:find "it can settle until %d%d:%d%d:%d%d UTC", text)
+    assert.equal("unknown", json_of("show --json " .. id).state)
   end)
 
   it("trusts a receiver there, and verifies what was written with that key", function()

@@ -344,6 +344,21 @@ describe("a clock set forward", function()
   end)
 end)
 
+describe("a day after it died", function()
+  it("a payment has left the window for good, however many calls come after", function()
+    local gateway = exchange.new{ per_host = "30000" }
+    gateway:lose{ body = "1" }
+    local later = 2 * DAY
+    for i = 1, 70 do -- rows that nobody continues any more are let go of now and then
+      local call = gateway:call{ body = "none " .. i, clock_offset = later, boot_offset = later }
+      drive(call, { plain(404) })
+      assert.equal("no", result(call).paid)
+    end
+    assert.is_true(gateway:buy{ body = "2", clock_offset = later, boot_offset = later }.ok)
+    assert.equal("60000", gateway:totals().committed) -- the budget remembers it
+  end)
+end)
+
 describe("an hour after it died", function()
   it("a payment is forgotten, but its money is not", function()
     local gateway = exchange.new{ budget = "50000" }

@@ -2,6 +2,7 @@
 -- Ways by which a payment on Solana could be made twice, or be told wrongly. Judged by the sandbox's books and chain.
 local cjson = require "cjson"
 local core = require "spraay.core"
+local ledger_of = require "spraay.ledger"
 local live = require "spec.support.live"
 local processes = require "spec.support.processes"
 local solana = require "spec.support.solana"
@@ -137,6 +138,19 @@ describe("a memo that the offer demands", function()
     end)
   end
 
+  it("is still known for another purchase's when the ledger was repaired in between", function()
+    box:fault("solana_memo", { blockhash = solana.lever(box).blockhash })
+    local client = open{ rpc = false }
+    assert.equal("settled", assert(chat(client)).payment.status)
+    assert.same({}, ledger_of.ask(place, "repair", { wallet = client.config.wallets[1]:key() }))
+    local result, _, err = client:chat "another"
+    assert.is_nil(result)
+    assert.equal("memo", err.code)
+    assert.equal("no", err.paid)
+    assert.equal(1, #box:ledger().presented)
+    assert.equal(1, moved())
+  end)
+
   for _, kept in ipairs{ "on disk", "in memory" } do
     it("cannot make another purchase look paid, " .. kept, function()
       local ledger = kept == "on disk" and place
@@ -156,6 +170,41 @@ describe("a memo that the offer demands", function()
       assert.equal(1, moved())
     end)
   end
+end)
+
+describe("the owner's word", function()
+  local function close(id, settled)
+    local wallet
+    for _, one in ipairs(clients[#clients].config.wallets) do
+      if one:address() == box.solana_address then wallet = one:key() end
+    end
+    return ledger_of.ask(place, "close", { id = id, settled = settled, wallet = wallet })
+  end
+
+  it("that a payment never settles is not taken while it may", function()
+    box:fault("solana_settle_late", { times = 1, seconds = 30 })
+    local _, _, lost = chat(open())
+    assert.equal("maybe", lost.paid)
+    local done, why, err = close(lost.purchase, false)
+    assert.is_nil(done)
+    assert.equal("purchase_state", err.code)
+    assert.truthy(why:find "can settle until %d%d:%d%d:%d%d UTC")
+    box:clear()
+    chat(open())
+    pass(31)
+    chat(open{ timeout = { total = 10 } })
+    assert.equal(1, moved())
+  end)
+
+  it("that a payment settled is taken at any time", function()
+    box:fault("solana_settle_late", { times = 1, seconds = 30 })
+    local _, _, lost = chat(open())
+    assert(close(lost.purchase, true))
+    local _, _, err = chat(open())
+    assert.equal("paid_lost", err.code)
+    pass(31)
+    assert.equal(1, moved())
+  end)
 end)
 
 describe("a name", function()

@@ -155,6 +155,22 @@ describe("a ledger that was changed by somebody else", function()
     assert.truthy(found:find("the price accepted on record for x/y", 1, true))
   end)
 
+  it("finds a purchase that is held by a process nobody knows, which would be under way for ever", function()
+    local gateway = open()
+    local lost = gateway:lose()
+    sqlite(place, "UPDATE purchase SET owner = '00112233445566778899aabbccddeeff'")
+    local call = gateway:call{ total_ms = 300 }
+    assert.same({}, exchange.nonces(exchange.drive(call, {})))
+    assert.is_false(exchange.result(call).ok)
+    assert.truthy(whats(ask("verify", { wallet = wallet })):find(lost.purchase .. " is held by a process", 1, true))
+    assert.same({}, ask("repair", { wallet = wallet }))
+    assert.same({}, ask("verify", { wallet = wallet }))
+    call = gateway:call{ total_ms = 6000 }
+    local sent = exchange.drive(call, { gateway:answer() })
+    assert.is_true(exchange.result(call).ok)
+    assert.equal(1, #exchange.nonces(sent))
+  end)
+
   it("finds all that was changed, not only the first of it", function()
     local gateway = open()
     gateway:buy()

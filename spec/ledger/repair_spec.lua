@@ -212,6 +212,22 @@ describe("a ledger of the first version", function()
     exchange.ledger = before
     processes.clear(place)
   end)
+
+  it("goes on with what it left in the air, under the same nonce", function()
+    local before, place = exchange.ledger, processes.place()
+    exchange.ledger = place
+    sqlite(place, ".read spec/ledger/version_1.sql")
+    local open = exchange.outcome(core.ledger(exchange.engine, place):ask("list", { open = true }))[1]
+    local wallet = assert(core.wallet_signer{ address = open.payer, nonce_secret = ("fixture."):rep(4) })
+    local gateway = exchange.new{ wallet = wallet, origin = open.origin }
+    local call = gateway:call{ body = "{\"lost\":1}", clock_offset = open.signed_at + 10 - os.time() }
+    local sent = exchange.drive(call, { gateway:answer() })
+    assert.same({ open.mark }, exchange.nonces(sent))
+    assert.equal(open.id, exchange.result(call).payment.purchase)
+    assert.equal("2", sqlite(place, "SELECT count(*) FROM purchase"))
+    exchange.ledger = before
+    processes.clear(place)
+  end)
 end)
 
 describe("a ledger of the second version", function()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Named runs in one process: which occurrence of equal calls is meant, whatever its clients, tasks and errors do.
+local core = require "spraay.core"
 local exchange = require "spec.support.exchange"
 local processes = require "spec.support.processes"
 
@@ -41,6 +42,19 @@ for _, where in ipairs{ "in memory", "on disk" } do
       local two = result(call)
       assert.equal(1, #nonces(a, b))
       assert.equal(one.purchase, two.payment.purchase)
+    end)
+
+    it("counts a result that came inside an error as handed out, and buys the next anew", function()
+      local gateway = open()
+      local one, a = gateway:lose{ class = "never" }
+      local op = core.ledger(exchange.engine, exchange.ledger or ""):ask("close",
+        { wallet = gateway.wallet, id = one.purchase, book = true })
+      assert(exchange.outcome(op))
+      local two, b = gateway:buy{ class = "never" }
+      assert.is_true(two.ok, two.message)
+      assert.equal(2, #nonces(a, b))
+      assert.not_equal(one.purchase, two.payment.purchase)
+      assert.equal("60000", gateway:totals().committed)
     end)
 
     it("gives the place of a result that nobody took to the next", function()

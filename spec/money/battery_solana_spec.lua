@@ -7,6 +7,7 @@ local SCENARIOS = {
   { "feigned", "pays once whatever a server feigns after settling" },
   { "proof", "waits for proof, and survives an RPC that is away or behind" },
   { "deleted", "loses its ledger and pays once under a name" },
+  { "clocks", "may be given wrong clocks, and a machine that starts anew" },
 }
 
 -- The libraries of a sanitizer are preloaded already; two preloads are one too many.

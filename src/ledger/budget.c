@@ -51,9 +51,11 @@ static bool counts_today(const spraay_purchase *p, spraay_moment now)
 {
     if (!spraay_budget_counts(p)) return false;
     if (p->reserved) return true;
-    /* Unproven money is spent when it expires. */
+    /* Unproven money is spent when it expires. Until then it is in the air: after a start of the machine its
+     * end is told by the wall clock alone, and may be far ahead. */
     return spraay_budget_within_day(spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p),
-                                    now);
+                                    now) ||
+           (spraay_state_is_open(p->state) && p->valid_before > now.wall_s);
 }
 
 static bool same_scope(const uint8_t a[32], const uint8_t b[32])
@@ -96,7 +98,7 @@ static spraay_err fold(spraay_budget *b, const uint8_t scope[32], const char *of
 spraay_err spraay_budget_fold(spraay_budget *b, spraay_purchase *p, spraay_moment now)
 {
     static const uint8_t nobody[32] = { 0 };
-    spraay_moment at = spraay_budget_is_spent(p->state) ? p->spent : now;
+    spraay_moment at = spraay_budget_is_spent(p->state) ? p->spent : spraay_budget_death(p);
     spraay_err err = SPRAAY_OK;
 
     if (p->amount == 0) return SPRAAY_OK;

@@ -209,6 +209,12 @@ static spraay_purchase *find(memory *m, const char *id)
     return NULL;
 }
 
+/* In flight, or handed out in this process: the next equal one of the run is meant. */
+static bool is_passed(const spraay_purchase *p)
+{
+    return p->claimed || p->state == SPRAAY_STATE_TAKEN || (p->booked && spraay_state_is_open(p->state));
+}
+
 static void claim_named(memory *m, spraay_op *op)
 {
     const spraay_claim *c = op->claim;
@@ -223,8 +229,7 @@ static void claim_named(memory *m, spraay_op *op)
             begin(m, op, id);
             return;
         }
-        /* In flight, or handed out in this process: the next equal one of the run is meant. */
-        if (c->in_run && (p->claimed || p->state == SPRAAY_STATE_TAKEN)) continue;
+        if (c->in_run && is_passed(p)) continue;
         if (memcmp(p->request, c->request, 32) != 0)
             op->err = SPRAAY_MISMATCH;
         else if (p->claimed)
@@ -396,6 +401,7 @@ static spraay_err close_by_hand(memory *m, const spraay_query *q, spraay_moment 
         p->booked = true;
         return SPRAAY_OK;
     }
+    if (!q->settled && spraay_rules_void_is_early(p, now)) return SPRAAY_STATE;
     spraay_rules_orphan(p);
     err = spraay_rules_event(p, q->settled ? SPRAAY_EVENT_PROVE_USED : SPRAAY_EVENT_PROVE_UNUSED, now);
     if (err == SPRAAY_OK) (void)snprintf(p->hand, sizeof p->hand, "%s", q->settled ? "settle" : "void");

@@ -172,6 +172,8 @@ static spraay_err fill(spraay_store *from, spraay_store *to, spraay_query *q)
     if (err != SPRAAY_OK) return err;
     copy_table(from, to, "SELECT id FROM owner", "INSERT OR IGNORE INTO owner VALUES (?1)");
     copy_table(from, to, "SELECT name, owner FROM run", "INSERT OR IGNORE INTO run VALUES (?1, ?2)");
+    copy_table(from, to, "SELECT hash, purchase, at FROM svm_message",
+               "INSERT OR IGNORE INTO svm_message VALUES (?1, ?2, ?3)");
     copy_table(from, to, "SELECT at, what, detail FROM journal",
                "INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)");
     /* Whoever holds a record is looked for by name, wherever the list of names has gone. */

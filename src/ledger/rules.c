@@ -2,6 +2,8 @@
 /* The rules of one record; see ledger/rules.h. */
 #include "ledger/rules.h"
 
+#include "x402/network.h"
+
 bool spraay_rules_held(const spraay_purchase *p, spraay_moment now)
 {
     if (spraay_purchase_is_on_chain(p) && spraay_state_is_open(p->state)) return true;
@@ -13,6 +15,11 @@ bool spraay_rules_adoptable(const spraay_purchase *p)
 {
     return !p->booked && (spraay_state_is_open(p->state) || p->state == SPRAAY_STATE_VOID ||
                           p->state == SPRAAY_STATE_PAID_LOST || p->state == SPRAAY_STATE_DELIVERED);
+}
+
+bool spraay_rules_void_is_early(const spraay_purchase *p, spraay_moment now)
+{
+    return spraay_network_rail(p->network) == SPRAAY_RAIL_SVM && now.wall_s <= p->valid_before;
 }
 
 /* Another nonce: nothing of the earlier one binds the next. */
@@ -31,6 +38,17 @@ static void renew(spraay_purchase *p)
     p->spent = (spraay_moment){ 0, 0 };
 }
 
+/* When it became spend, for the window of a day: unproven money does when it expires, whenever it is proven. */
+static spraay_moment spent_at(const spraay_purchase *p, spraay_event event, spraay_moment now)
+{
+    bool told = event == SPRAAY_EVENT_PROVE_USED || event == SPRAAY_EVENT_MISLAY;
+
+    if (told && p->spent.wall_s != 0) return p->spent;
+    if (told && p->valid_before > 0 && p->valid_before < now.wall_s)
+        return (spraay_moment){ p->valid_before, p->dies_mono_ms };
+    return now;
+}
+
 spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_moment now)
 {
     spraay_state to = spraay_state_next(p->state, event);
@@ -41,8 +59,7 @@ spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_mom
     case SPRAAY_STATE_DELIVERED:
     case SPRAAY_STATE_PAID_LOST:
         p->reserved = false;
-        if ((event != SPRAAY_EVENT_PROVE_USED && event != SPRAAY_EVENT_MISLAY) || p->spent.wall_s == 0)
-            p->spent = now;
+        p->spent = spent_at(p, event, now);
         break;
     case SPRAAY_STATE_VOID:
         if (event == SPRAAY_EVENT_REPAY) {

@@ -16,6 +16,10 @@ bool spraay_rules_held(const spraay_purchase *p, spraay_moment now);
  * TAKEN is history. */
 bool spraay_rules_adoptable(const spraay_purchase *p);
 
+/* Would its owner's word that it never settles be too early? Of an authorization on EVM it never is: its nonce stays.
+ * On Solana nothing but its end keeps it from settling beside the next one. */
+bool spraay_rules_void_is_early(const spraay_purchase *p, spraay_moment now);
+
 /* Move it along the table of ledger/state.h and do what goes with it. SPRAAY_STATE changes nothing. */
 SPRAAY_MUST_USE spraay_err spraay_rules_event(spraay_purchase *p, spraay_event event, spraay_moment now);
 

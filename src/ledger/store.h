@@ -38,6 +38,7 @@ typedef struct spraay_store {
     bool full;                        /* the connection's synchronous setting */
     int64_t busy_since_ms;
     bool noted; /* our name is among the owners on record */
+    bool ahead; /* what was summed up last is in part dated ahead of the clock, and was dated anew */
 
     /* why the last step failed, for whoever asked */
     spraay_ledger_trouble trouble;

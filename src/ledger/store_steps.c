@@ -242,6 +242,16 @@ static void back_out(spraay_store *s)
     s->trouble = trouble;
 }
 
+/* A refusal takes the new dates back, too; else what is dated ahead would be refused for until its day comes. */
+static void date_anew(spraay_store *s, const spraay_job *j)
+{
+    spraay_sums sums;
+
+    if (s->ahead && j->op.kind == SPRAAY_OP_RESERVE && j->op.err == SPRAAY_REFUSED)
+        (void)!spraay_store_sums(s, &j->op, j->facts, &sums);
+    s->ahead = false;
+}
+
 void spraay_store_apply(spraay_store *s, spraay_job *j)
 {
     spraay_err err = store_run_text(s, SPRAAY_SLOT_SAVE, "SAVEPOINT job");
@@ -257,4 +267,5 @@ void spraay_store_apply(spraay_store *s, spraay_job *j)
         s->lost = true;
     }
     j->op.err = err;
+    if (!s->lost) date_anew(s, j);
 }

@@ -221,6 +221,7 @@ static spraay_err sum_rows(spraay_store *s, const spraay_op *op, const spraay_pu
         spraay_row_wipe(&r);
     }
     (void)sqlite3_reset(q);
+    s->ahead = s->ahead || n > 0;
     if (err == SPRAAY_MISSING) err = redate_rows(s, ahead, n, op->now);
     free(ahead);
     return err;
@@ -289,6 +290,7 @@ static spraay_err sum_days(spraay_store *s, const spraay_op *op, const spraay_pu
     }
     (void)sqlite3_reset(q);
     if (err != SPRAAY_MISSING) return err;
+    s->ahead = s->ahead || ahead;
     if (ahead) return redate_days(s, op->now);
     if (!old) return SPRAAY_OK;
     q = spraay_store_statement(s, SPRAAY_SLOT_DAY_PRUNE,
@@ -320,6 +322,7 @@ spraay_err spraay_store_sums(spraay_store *s, const spraay_op *op, const spraay_
     spraay_err err;
 
     memset(out, 0, sizeof *out);
+    s->ahead = false;
     err = sum_rows(s, op, p, out);
     if (err == SPRAAY_OK) err = sum_days(s, op, p, out);
     if (err == SPRAAY_OK) err = sum_scope(s, op->budget_scope, &out->budget);

@@ -27,7 +27,14 @@ local function check_refusals(t, outcomes)
   end
 end
 
-local function run(bench, name)
+-- The ways to say the cap. A budget is one for all processes when it has a name.
+local WAYS = {
+  per_day = function(cap) return { per_day = cap } end,
+  per_host = function(cap) return { per_host = cap } end,
+  budget = function(cap) return { budget = cap, scope = "together" } end,
+}
+
+local function run(bench, name, way)
   return function(t)
     local roll = bench.dice("caps " .. name)
     local n, each = 20 + roll(20), bench.full and 48 or 16
@@ -36,9 +43,9 @@ local function run(bench, name)
     local all, plans = {}, {}
     for p = 1, PROCESSES do
       local list = subjects(p, each)
-      plans[p] = t:plan(list, {
-        width = TASKS, open = { per_day = usdc(cap), timeout = { connect = 20, idle = 20, total = 60 } },
-      })
+      local open = WAYS[way](usdc(cap))
+      open.timeout = { connect = 20, idle = 20, total = 60 }
+      plans[p] = t:plan(list, { width = TASKS, open = open })
       for _, call in ipairs(list) do all[#all + 1] = call end
     end
     local whole = t:plan(all, { width = TASKS })
@@ -75,7 +82,12 @@ end
 function caps.trials(bench)
   local list = {}
   for i = 1, bench.full and 20 or 2 do
-    list[i] = { row = ("%d processes, %d tasks each, per_day"):format(PROCESSES, TASKS), run = run(bench, i) }
+    list[i] = { row = ("%d processes, %d tasks each, per_day"):format(PROCESSES, TASKS),
+                run = run(bench, i, "per_day") }
+  end
+  for _, way in ipairs{ "per_host", "budget" } do
+    list[#list + 1] = { row = ("%d processes, %d tasks each, %s"):format(PROCESSES, TASKS, way),
+                        run = run(bench, way, way) }
   end
   for _, fault in ipairs{ "settle_then_reset", "reset_before_settle", "502_before_settle", "settle_later" } do
     list[#list + 1] = { row = "answers lost: " .. fault, run = run_lost(fault) }
