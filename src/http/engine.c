@@ -26,9 +26,9 @@
 #include "http/shard.h"
 #include "http/sigpipe.h"
 
-#define EVENTS 64         /* taken from epoll at once */
-#define EVENTS_EACH 4 /* of sockets, for each answer that a step may take */
-#define OURS   UINT32_MAX /* an event's shard index: one of the engine's own descriptors */
+#define EVENTS      64         /* taken from epoll at once */
+#define EVENTS_EACH 4          /* of sockets, for each answer that a step may take */
+#define OURS        UINT32_MAX /* an event's shard index: one of the engine's own descriptors */
 
 struct list {
     spraay_transfer *first, *last;
