@@ -144,6 +144,7 @@ static bool claim_trouble(spraay_flight *f)
     } else if (op->err == SPRAAY_BUSY) {
         return false;
     } else {
+        if (op->trouble == SPRAAY_TROUBLE_ANSWER) f->session.lost = true;
         flight_trouble(op, &code, &hint);
         (void)snprintf(sentence, sizeof sentence, "the ledger could not open the purchase: %s",
                        flight_why(f, op->err));

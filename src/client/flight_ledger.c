@@ -110,6 +110,7 @@ void flight_trouble(const spraay_op *op, const char **code, const char **hint)
         *hint = "use that release, or another file with ledger =";
         return;
     case SPRAAY_TROUBLE_CORRUPT:
+    case SPRAAY_TROUBLE_ANSWER:
         *code = "ledger_corrupt";
         *hint = "nothing is paid on its word: `spraay ledger verify` says what is wrong, `spraay ledger "
                 "repair` keeps "

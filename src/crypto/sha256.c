@@ -4,6 +4,8 @@
 #include "crypto/sha256.h"
 
 #include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/secret.h"
@@ -11,6 +13,24 @@
 void spraay_sha256(uint8_t out[32], const void *p, size_t n)
 {
     crypto_hash_sha256(out, n > 0 ? p : (const void *)"", n);
+}
+
+spraay_err spraay_sha256_file(uint8_t out[32], const char *path)
+{
+    crypto_hash_sha256_state st;
+    uint8_t piece[16384];
+    FILE *f = fopen(path, "rb");
+    size_t n;
+    bool bad;
+
+    if (f == NULL) return SPRAAY_MISSING;
+    crypto_hash_sha256_init(&st);
+    while ((n = fread(piece, 1, sizeof piece, f)) > 0) crypto_hash_sha256_update(&st, piece, n);
+    bad = ferror(f) != 0;
+    (void)fclose(f);
+    if (bad) return SPRAAY_IO;
+    crypto_hash_sha256_final(&st, out);
+    return SPRAAY_OK;
 }
 
 /* Over up to three pieces, so that HKDF needs no buffer to join them. */

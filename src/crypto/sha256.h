@@ -12,6 +12,9 @@
 /* Pointers may be NULL where their length is 0. */
 void spraay_sha256(uint8_t out[32], const void *p, size_t n);
 
+/* Of a whole file, read piece by piece. Returns SPRAAY_OK, SPRAAY_MISSING when it cannot be opened, SPRAAY_IO. */
+SPRAAY_MUST_USE spraay_err spraay_sha256_file(uint8_t out[32], const char *path);
+
 void spraay_hmac_sha256(uint8_t out[32], const void *key, size_t key_len, const void *p, size_t n);
 
 /* Extract, then expand, to out_len bytes.

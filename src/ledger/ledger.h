@@ -89,6 +89,7 @@ typedef enum spraay_ledger_trouble {
     SPRAAY_TROUBLE_NETWORK_FS, /* it lies where locks do not hold */
     SPRAAY_TROUBLE_NEWER,      /* a later release wrote it */
     SPRAAY_TROUBLE_CORRUPT,    /* what it says was not written by this wallet, or is no database */
+    SPRAAY_TROUBLE_ANSWER,     /* only a stored answer was not: it was paid */
     SPRAAY_TROUBLE_BUSY,       /* others held it for too long */
     SPRAAY_TROUBLE_WRITE       /* it could not be written */
 } spraay_ledger_trouble;
