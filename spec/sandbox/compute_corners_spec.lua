@@ -42,6 +42,17 @@ describe("the compute routes", function()
     assert.equal(400, pay("embeddings", { input = "" }).status)
   end)
 
+  it("charge for what failed at once, and say that it is processing", function()
+    for _, row in ipairs{ { "image-generation", { prompt = "[fail]" } }, { "text-to-speech", { text = "[fail]" } },
+                          { "speech-to-text", { audio_url = "[cancel]" } } } do
+      local answer = pay(row[1], row[2])
+      assert.equal(200, answer.status)
+      assert.equal("processing", answer.json.status)
+      assert.is_nil(answer.json.error)
+    end
+    assert.equal("80000", box:ledger().total)
+  end)
+
   it("poll jobs of the GPU routes as well", function()
     local run = alice:pay("POST", "/api/v1/gpu/run", { model = "minimax-video", input = { prompt = "x" } }).json
     assert.equal("starting", run.status)

@@ -497,5 +497,12 @@ describe("compute futures (escrow)", function()
     assert.equal("active", sample.status)
     assert.is_table(sample.computeFuture)
     assert.equal("escrow", box:config().dialect)
+    local api = box:request("GET", "/openapi.json").json
+    assert.equal("3.7.0", api.info.version)
+    local described = api.paths["/api/v1/compute-futures/execute"].post
+    assert.is_table(described.requestBody.content["application/json"].schema.properties.futuresId)
+    assert.equal("id", api.paths["/api/v1/compute-futures/balance"].get.parameters[1].name)
+    assert.is_table(api.paths["/api/v1/gpu/status/{id}"].get)
+    for path in pairs(api.paths) do assert.is_nil(path:find("/compute/", 1, true)) end
   end)
 end)

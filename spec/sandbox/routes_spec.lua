@@ -119,6 +119,7 @@ local ROWS = {
       .. "resources[{resource,method,price,category,description,searchTerms?,compute?}],"
       .. "solanaPayment,supportedChains,robinhoodPayment?,updatedAt" },
   ["GET /.well-known/x402"] = { status = 308, members = "" },
+  ["GET /openapi.json"] = { members = "openapi,info{title,version},servers[{url}],paths" },
   ["GET /health"] = { members = "status,uptime,version,services{aiGateway,batchPayments,swapData},"
     .. "network,protocol" },
   ["GET /stats"] = { members = "totalPaidRequests,estimatedRevenueUSDC,uptime,"

@@ -426,10 +426,11 @@ describe("the chain's transactions", function()
     end)
 
     it("taken, and the answer lost, or an error, or another's hash", function()
-      for _, name in ipairs{ "broadcast_lost", "broadcast_502", "broadcast_denied", "broadcast_other_hash" } do
+      for _, name in ipairs{ "broadcast_lost", "broadcast_502", "broadcast_denied", "broadcast_other_hash",
+                             "broadcast_timeout" } do
         box:reset()
         mining "instant"
-        box:fault(name, { times = 1 })
+        box:fault(name, { times = 1, seconds = 0.05 })
         local raw, hash = alice:sign(approval{ nonce = 0 })
         local answer = sandbox.fetch(box.rpc, { method = "POST", body = {
           jsonrpc = "2.0", id = 1, method = "eth_sendRawTransaction", params = { raw } } })

@@ -1,7 +1,9 @@
 --- Routes that cost nothing: discovery, health, statistics, the front page.
---- The manifest tells the prices of the gate and the ledger dialect of the futures, whatever is
---- really spoken; compute/models and compute/estimate are missing from it, as at the gateway.
+--- The manifest tells the prices of the gate, and openapi.json the ledger dialect of the futures, whatever
+--- is really spoken; compute/models and compute/estimate are missing from the one, all of compute from the
+--- other, as at the gateway.
 -- SPDX-License-Identifier: MIT
+local bazaar = require "spraay.sandbox.bazaar"
 local js = require "spraay.sandbox.js"
 local json = require "spraay.sandbox.json"
 local models = require "spraay.sandbox.models"
@@ -69,6 +71,42 @@ function free.manifest(sandbox, request)
     end
   end
   return 200, body
+end
+
+local DESCRIBED = { gpu = true, ["compute-futures"] = true }
+
+-- A route as this format describes one, by the samples of its challenge.
+local function operation(route)
+  local schema = bazaar.of(route).bazaar.schema.properties.input.properties
+  local parameters = json.array()
+  if route.path:find(":id", 1, true) then
+    parameters[1] = { name = "id", ["in"] = "path", required = true, schema = { type = "string" } }
+  end
+  for name, sample in pairs(route.query or {}) do
+    parameters[#parameters + 1] = { name = name, ["in"] = "query", schema = { type = "string" }, example = sample }
+  end
+  local described = { summary = route.text, parameters = parameters,
+    responses = { ["200"] = { description = "OK", content = { ["application/json"] = { example = route.answer } } } } }
+  if route.price then described.responses["402"] = { description = "Payment required" } end
+  if route.method == "POST" then
+    described.requestBody = { required = true,
+      content = { ["application/json"] = { schema = schema.body, example = route.sample } } }
+  end
+  return described
+end
+
+--- Old, and without the routes of compute.
+function free.openapi(_, request)
+  local paths = {}
+  for _, route in ipairs(routes.list) do
+    if DESCRIBED[route.group] then
+      local path = route.path:gsub(":id$", "{id}")
+      paths[path] = paths[path] or {}
+      paths[path][route.method:lower()] = operation(route)
+    end
+  end
+  return 200, { openapi = "3.1.0", info = { title = "Spraay x402 Gateway", version = "3.7.0" },
+                servers = json.array{ { url = request.origin } }, paths = paths }
 end
 
 function free.manifest_moved(_, request)

@@ -50,7 +50,8 @@ local handlers = {
   transcription = compute.transcription, embeddings = compute.embeddings, batch = batch.handle,
   completions = openai.completions,
   status = compute.status, models = compute.models, estimate = compute.estimate,
-  manifest = free.manifest, manifest_moved = free.manifest_moved, health = free.health, stats = free.stats,
+  manifest = free.manifest, manifest_moved = free.manifest_moved, openapi = free.openapi,
+  health = free.health, stats = free.stats,
   root = free.root, key_usage = free.key_usage,
 }
 for _, name in ipairs{ "deposit", "balance", "execute", "history", "refund", "pricing" } do

@@ -92,6 +92,8 @@ routes.list = {
 
   { method = "GET", path = "/.well-known/x402.json", name = "manifest", group = "discovery",
     text = "What this gateway sells." },
+  { method = "GET", path = "/openapi.json", name = "openapi", group = "discovery",
+    text = "How to ask for it." },
   { method = "GET", path = "/.well-known/x402", name = "manifest_moved", group = "discovery",
     text = "Moved." },
   { method = "GET", path = "/v1/auth/usage", name = "key_usage", group = "meta",

@@ -9,7 +9,9 @@ local ask = require "spraay.sandbox.solana.rpc_params"
 local transaction = require "spraay.sandbox.solana.transaction"
 
 local MAX_SIGNATURES = 1000
-local MAX_BASE58 = 1683         -- of a whole packet
+local MAX_RAW = 1232            -- of a whole packet
+local MAX_TEXT = { base58 = 1683, base64 = 1644 }
+local KIND = "solana_transaction::versioned::VersionedTransaction"
 local STATUS_SLOTS = 300        -- how far back a signature's status is kept at hand
 
 local methods = {}
@@ -123,14 +125,21 @@ end
 
 local function transaction_of(text, config)
   if type(text) ~= "string" then ask.bad "Invalid params: invalid type: expected a string" end
-  local encoding, bytes = ask.given(config.encoding) or "base58", nil
-  if encoding == "base64" then bytes = core.base64_decode(text)
-  elseif encoding == "base58" and #text <= MAX_BASE58 then bytes = base58.decode(text)
-  elseif encoding == "base58" then ask.bad(("base58 encoded too large: %d bytes (max: %d)"):format(#text, MAX_BASE58))
-  else ask.bad(("unsupported encoding: %s. Supported encodings: base58, base64"):format(tostring(encoding))) end
+  local encoding = ask.given(config.encoding) or "base58"
+  local most = MAX_TEXT[encoding]
+  if not most then
+    ask.bad(("unsupported encoding: %s. Supported encodings: base58, base64"):format(tostring(encoding)))
+  end
+  if #text > most then
+    ask.bad(("%s encoded %s too large: %d bytes (max: encoded/raw %d/%d)"):format(encoding, KIND, #text, most, MAX_RAW))
+  end
+  local bytes = (encoding == "base64" and core.base64_decode or base58.decode)(text)
   if not bytes then ask.bad(("invalid %s encoding"):format(encoding)) end
+  if #bytes > MAX_RAW then
+    ask.bad(("decoded %s too large: %d bytes (max: %d bytes)"):format(KIND, #bytes, MAX_RAW))
+  end
   local tx, why = transaction.parse(bytes)
-  if not tx then ask.bad("failed to deserialize solana_transaction::versioned::VersionedTransaction: " .. why) end
+  if not tx then ask.bad(("failed to deserialize %s: %s"):format(KIND, why)) end
   return tx
 end
 
