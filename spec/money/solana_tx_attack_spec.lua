@@ -712,3 +712,40 @@ describe("what the client says", function()
     assert.is_nil(all:match(("[%w+/=]"):rep(200)), all)
   end)
 end)
+
+describe("a chain that cannot be asked any more", function()
+  local ways = { ["is down"] = { fault = "rpc_down" }, ["never answers"] = { fault = "rpc_timeout" },
+    ["refuses"] = { fault = "rpc_429" }, ["has no RPC"] = { open = { rpc = false, solana_tx = false } } }
+  for name, way in pairs(ways) do
+    it("because it " .. name .. " does not keep the gateway from its answer", function()
+      box:fault("502_before_settle", { leg = "paid" })
+      assert.is_nil((try()))
+      box:clear()
+      if way.fault then box:fault(way.fault) end
+      local result, message, err
+      for _ = 1, 2 do       -- the answer may come when the first has no time any more
+        if not result then result, message, err = try(way.open) end
+        if not result then assert.not_equal("no", err.paid) end
+        rest(0.5)
+      end
+      assert(result, message)
+      box:clear()
+      the_row()
+    end)
+
+    it("because it " .. name .. " makes nobody pay twice for what never landed", function()
+      box:fault("solana_send_dropped")
+      assert.is_nil((try()))
+      assert.is_nil((try()))
+      box:clear()
+      if way.fault then box:fault(way.fault) end
+      for _ = 1, 2 do
+        local _, message, err = try(way.open)
+        assert.equal("maybe", err and err.paid, message)
+      end
+      box:clear()
+      assert(try(PATIENT))
+      the_row()
+    end)
+  end
+end)

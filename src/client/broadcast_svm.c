@@ -73,11 +73,10 @@ void spraay_broadcast_svm_give_up(spraay_broadcast_svm *b)
     done(b, b->left ? SPRAAY_CAST_OPEN : SPRAAY_CAST_UNSENT);
 }
 
-/* What the earlier RPC has in its hands may have left; its answer is to no question of ours any more. */
+/* What the earlier RPC has in its hands may have left. */
 static void forget(spraay_broadcast_svm *b, bool asked)
 {
     if (asked && b->state == SPRAAY_BROADCAST_SEND) b->left = true;
-    b->stale = asked;
     b->pause_ms = 0;
 }
 
@@ -168,10 +167,6 @@ void spraay_broadcast_svm_answer(spraay_broadcast_svm *b, long status, spraay_sl
     int result;
     uint64_t at;
 
-    if (b->stale) {
-        b->stale = false;
-        return;
-    }
     if (asked == SPRAAY_BROADCAST_SEND && (sent || status != 0)) b->left = true;
     if (!spraay_rpc_svm_answer(&doc, &result, b->reason, b->request_id, status, body)) {
         if (asked == SPRAAY_BROADCAST_SEND && status == 200 && strncmp(b->reason, "the RPC refused", 15) == 0)

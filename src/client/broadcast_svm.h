@@ -33,7 +33,6 @@ typedef struct spraay_broadcast_svm {
     unsigned request_id, rounds;
     bool known; /* the RPC said that it serves the network */
     bool left;  /* some byte of the transaction may have left */
-    bool stale; /* the next answer is another RPC's, to a question that is not asked any more */
     int64_t pause_ms;
     spraay_cast cast;                /* DONE */
     uint64_t slot;                   /* CONFIRMED */
@@ -53,7 +52,7 @@ void spraay_broadcast_svm_answer(spraay_broadcast_svm *b, long status, spraay_sl
 void spraay_broadcast_svm_woke(spraay_broadcast_svm *b);
 /* Nobody can wait any longer. */
 void spraay_broadcast_svm_give_up(spraay_broadcast_svm *b);
-/* Another RPC is asked from now on. 'asked': the earlier one owes an answer, which is not counted. */
+/* Another RPC is asked from now on. 'asked': a question to the earlier one was broken off. */
 void spraay_broadcast_svm_anew(spraay_broadcast_svm *b, bool asked, bool known);
 /* The same, where there is no other. */
 void spraay_broadcast_svm_no_more(spraay_broadcast_svm *b, bool asked, const char *why);

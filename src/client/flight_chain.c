@@ -218,6 +218,15 @@ static bool pauses(spraay_flight *f)
     return true;
 }
 
+/* A node that is silent leaves whoever waits for a transaction the time to go on without it. */
+static int64_t question_ms(const spraay_flight *f)
+{
+    int64_t left = f->session.cfg.deadline_ms - spraay_flight_now(f).mono_ms;
+
+    if (f->asking != FLIGHT_ASKS_BROADCAST || f->session.detached || left * 3 / 4 >= RPC_MS) return RPC_MS;
+    return left > 400 ? left * 3 / 4 : 300;
+}
+
 /* Send the next question, or report what was learnt. True when the session was told. */
 static bool ask_chain(spraay_flight *f)
 {
@@ -238,7 +247,7 @@ static bool ask_chain(spraay_flight *f)
         r.n_headers = 1;
         r.body = spraay_buf_slice(&body);
         r.max_body_bytes = SPRAAY_RPC_SVM_ANSWER_MAX;
-        r.total_ms = RPC_MS;
+        r.total_ms = question_ms(f);
         r.on_done = chain_answered;
         r.ud = f;
         err = spraay_engine_start(f->engine, &r, &f->transfer);
@@ -454,14 +463,20 @@ bool flight_broadcast(spraay_flight *f)
     return ask_chain(f);
 }
 
-/* Only a broadcast outlives its caller. Its present question is answered yet, and counts for nothing. */
+/* Only a broadcast outlives its caller. Its present question is broken off, and its pause is over. */
 void flight_ask_anew(spraay_flight *f)
 {
     spraay_broadcast_svm *b = &f->chain.cast;
+    bool asked = f->transfer != NULL;
 
     if (f->asking != FLIGHT_ASKS_BROADCAST) return;
+    spraay_transfer_free(f->transfer);
+    f->transfer = NULL;
     if (has_rpc(f, b->network))
-        spraay_broadcast_svm_anew(b, f->transfer != NULL, f->client->rpc[rpc_at(f, b->network)].known);
+        spraay_broadcast_svm_anew(b, asked, f->client->rpc[rpc_at(f, b->network)].known);
     else
-        spraay_broadcast_svm_no_more(b, f->transfer != NULL, NO_RPC);
+        spraay_broadcast_svm_no_more(b, asked, NO_RPC);
+    spraay_engine_timer_clear(f->engine, &f->timer);
+    spraay_timer_init(&f->timer, pause_over, f);
+    spraay_engine_timer_set(f->engine, &f->timer, spraay_flight_now(f).mono_ms);
 }

@@ -122,6 +122,17 @@ static void moved_nothing(spraay_session *s, spraay_now now)
     session_lose(s, dead ? SPRAAY_WANT_PROOF : SPRAAY_WANT_NOTHING);
 }
 
+/* The chain cannot be asked. What was named before is named once more all the same: who serves it looks for himself,
+ * and by the time the RPC is back it may be too old. */
+static bool name_unseen(spraay_session *s, spraay_now now)
+{
+    if (s->detached || s->presentations > 0 || s->past.kind != SPRAAY_PAST_AUTHORIZED || s->past.sends < 2 ||
+        now.mono_ms >= s->cfg.deadline_ms)
+        return false;
+    session_pay(s);
+    return true;
+}
+
 void spraay_session_broadcast(spraay_session *s, spraay_cast cast, int64_t block_s, const char *why,
                               spraay_now now)
 {
@@ -156,11 +167,13 @@ void spraay_session_broadcast(spraay_session *s, spraay_cast cast, int64_t block
         session_describe(s, "payment", "unanswered", SAME,
                          "the transfer was sent, and no block is known to have it by now%s%.300s",
                          why[0] ? ": " : "", why);
+        if (name_unseen(s, now)) return;
         break;
     case SPRAAY_CAST_UNSENT:
         session_describe(s, "connection", "rpc", "see that the RPC answers, then call again",
                          "the transfer could not be sent: %.300s", why);
         /* What a signer outside has signed, it could send as well. */
+        if (name_unseen(s, now)) return;
         if (s->past.kind == SPRAAY_PAST_AUTHORIZED || s->sends > 1 || s->asking) break;
         s->open = false; /* it has never left */
         s->sends = 0;
@@ -204,6 +217,11 @@ static void read_words(words *w, spraay_slice body)
     spraay_json_wipe(&doc);
 }
 
+static const char *made(const spraay_session *s)
+{
+    return s->landed_s > 0 ? "made" : "sent";
+}
+
 static bool begins(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
@@ -232,7 +250,7 @@ static void refused(spraay_session *s, const words *w, spraay_now now)
 {
     if (w->detail[0] == '\0') {
         session_describe(s, "payment", "ignored", SAME,
-                         "the transfer was made, and the server asks for a payment all the same%s%s",
+                         "the transfer was %s, and the server asks for a payment all the same%s%s", made(s),
                          w->error[0] ? ": " : "", w->error);
         if (s->presentations >= CHALLENGE_MAX)
             session_lose(s, SPRAAY_WANT_NOTHING);
@@ -243,7 +261,7 @@ static void refused(spraay_session *s, const words *w, spraay_now now)
     s->doubted = is_doubt(w->detail);
     session_describe(s, "payment", is_final(w->detail) ? "paid_lost" : "not_seen",
                      is_final(w->detail) ? "" : SAME,
-                     "the transfer was made, and the gateway does not take it: %s", w->detail);
+                     "the transfer was %s, and the gateway does not take it: %s", made(s), w->detail);
     if (!is_final(w->detail)) {
         name_again(s, 0, now);
         return;
@@ -280,12 +298,12 @@ void session_self_paid_answered(spraay_session *s, const spraay_answer *a, int64
     } else if (w.is_json && is_fault(a->status)) {
         session_describe(s, "gateway", code,
                          "the money is not given back for a request that the gateway refuses",
-                         "the transfer was made, and the server answers %ld%s%s", a->status,
+                         "the transfer was %s, and the server answers %ld%s%s", made(s), a->status,
                          w.error[0] ? ": " : "", w.error);
         lost(s);
     } else {
         session_describe(s, "gateway", a->status < 400 ? "redirect_after_payment" : code, SAME,
-                         "the transfer was made, and the server answers %ld%s%s", a->status,
+                         "the transfer was %s, and the server answers %ld%s%s", made(s), a->status,
                          w.error[0] ? ": " : "", w.error);
         s->handler_error = w.is_json && a->status >= 400 && a->status != 408 && a->status != 409;
         if (s->handler_error && s->presentations > s->cfg.retries)
@@ -300,8 +318,8 @@ void session_self_paid_broke(spraay_session *s, const spraay_break *b, spraay_no
 {
     s->outcome.status = 0;
     s->handler_error = false;
-    session_describe(s, b->timeout ? "timeout" : "connection", b->code, SAME, "the transfer was made: %s",
-                     b->sentence);
+    session_describe(s, b->timeout ? "timeout" : "connection", b->code, SAME, "the transfer was %s: %s",
+                     made(s), b->sentence);
     if (b->permanent)
         session_lose(s, SPRAAY_WANT_NOTHING);
     else
