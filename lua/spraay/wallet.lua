@@ -72,9 +72,21 @@ function wallet.of_environment(env)
   return list
 end
 
+-- A key in place of the path of its file? It must not end up in a sentence.
+local function is_key(text)
+  text = text:match("^%s*(.-)%s*$")
+  return text:match("^0?[xX]?%x+$") and #text >= 64 or text:match("^%[[%d,%s]+%]$")
+    or text:match("^%w+$") and #text >= 80
+end
+
 local function of_file(path, where, rail, opener)
   if type(path) ~= "string" or path == "" or path:find("%z") then
     return fail(where .. ": expected a path")
+  end
+  if is_key(path) then
+    return fail(where .. ": expected the path of a key's file, not the key", ("spraay.wallet.env(%s) reads the "
+      .. "environment; a file that is named like a key is written ./NAME"):format(
+      rail == "solana" and '"' .. wallet.SOLANA_ENV .. '"' or ""))
   end
   if path:sub(1, 2) == "~/" and os.getenv("HOME") then path = os.getenv("HOME") .. path:sub(2) end
   return new {

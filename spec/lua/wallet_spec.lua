@@ -22,6 +22,21 @@ describe("a wallet", function()
     assert.truthy(message:find("mode is 0644", 1, true))
   end)
 
+  it("of a file takes no key where its path is wanted, and does not repeat it", function()
+    for _, case in ipairs {
+      { "file", ("ab"):rep(32) }, { "file", "0x" .. ("AB"):rep(32) .. "\n" }, { "solana", ("4kQz"):rep(22) },
+      { "solana", "[1, 2, 3]" }, { "file", ("4kQz"):rep(22) }, { "solana", ("ab"):rep(32) },
+    } do
+      local wallet, message, err = spraay.wallet[case[1]](case[2])
+      assert.is_nil(wallet)
+      assert.equal("wallet", err.kind)
+      assert.truthy(message:find("the path of a key's file", 1, true), message)
+      assert.is_nil(message:find(case[2]:sub(1, 9), 1, true))
+    end
+    assert(spraay.wallet.file("./" .. ("ab"):rep(32)))
+    assert(spraay.wallet.solana("keys/id.json"))
+  end)
+
   it("is gone after close", function()
     world.env.MY_KEY = "0x01"
     local wallet = spraay.wallet.env "MY_KEY"
