@@ -122,9 +122,10 @@ end
 local function ask_approval(handle, client, verb)
   local ok, answer, why = task.pcall(client.config.on_pay, terms_of(handle, verb))
   if not ok then return handle:approve(false, "it failed" .. because(answer)) end
-  if answer then return handle:approve(true) end
-  if answer == nil and why == nil then
-    return handle:approve(false, "it returned nothing, and must return true to allow a payment")
+  if answer == true then return handle:approve(true) end
+  if answer ~= false and why == nil then   -- "no", 0 and a table are true to Lua, but nobody's yes
+    return handle:approve(false, ("it returned %s, and must return true to allow a payment"):format(
+      answer == nil and "nothing" or "a " .. type(answer)))
   end
   return handle:approve(false, why ~= nil and errors.foreign(tostring(why)) or nil)
 end

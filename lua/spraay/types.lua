@@ -241,7 +241,7 @@ function Job:save(path) end
 ---@field run string?  names the run: killed anywhere and started again, it pays for nothing twice, and the results and
 ---  files that had arrived are there again (payment.status = "restored"); one live process at a time
 ---@field scope string?  keeps equal calls of different clients apart, and gives those of one scope one budget
----@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature
+---@field on_pay (fun(terms: spraay.Terms): boolean, string?)?  last word before a signature: true alone allows it
 ---@field ledger string|false|nil  the file that remembers purchases, "~/" at its start is home; false: the memory of
 ---  this process. Default: ledger.db in $SPRAAY_STATE_DIR, $XDG_STATE_HOME/spraay or ~/.local/state/spraay
 ---@field hosts string[]?  other origins that may be paid

@@ -50,7 +50,8 @@ describe("a paid call", function()
     assert.equal("base", asked.network_name)
     assert.equal("chat", asked.verb)
     for _, answer in ipairs { function() return false, "too dear" end, function() end,
-      function() error "boom" end } do
+      function() error "boom" end, function() return "no" end, function() return 0 end,
+      function() return {} end } do
       local refusing = assert(spraay.open { on_pay = answer })
       local value, _, err = refusing:chat "y"
       assert.is_nil(value)

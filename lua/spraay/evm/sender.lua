@@ -162,7 +162,7 @@ local function approve(self)
     if row.purchase == self.id then return true end   -- asked before
   end
   local ok, answer, why = task.pcall(on_pay, spec.terms)
-  if ok and answer then return true end
+  if ok and answer == true then return true end
   local reason = errors.foreign(tostring(not ok and answer or why or ""), 120)
   return fail(self, { kind = "policy", code = "not_approved",
     message = "on_pay refused" .. (reason and reason ~= "nil" and ": " .. reason or "") })
