@@ -225,6 +225,30 @@ describe("an account of the wrong kind", function()
   end)
 end)
 
+describe("a gateway that names another contract", function()
+  it("in any answer gets no deposit from then on, in no process, until it names ours again", function()
+    local free = open {}
+    local one = assert(free.futures:deposit "5")
+    box:fault("answer_altered", { path = "contract", value = "0x" .. ("12"):rep(20), route = "execute", times = 1 })
+    assert(one:chat "x")
+    local sent = books().sent
+    for _ = 1, 2 do
+      local value, message, err = free.futures:deposit "6"
+      assert.is_nil(value)
+      assert.equal("contract", err.code, message)
+      assert.equal("no", err.paid)
+      assert.truthy(message:find("0x" .. ("12"):rep(20), 1, true), message)
+      assert.equal(sent, books().sent)
+      free:close()
+      dialect.forget()   -- as in another process
+      free = open {}
+    end
+    assert(free.futures:pricing())
+    assert.equal("6.000000", assert(free.futures:deposit "6").deposited)
+    free:close()
+  end)
+end)
+
 describe("amounts that are numbers", function()
   it("are refused by name, whatever they are for, and nothing is asked", function()
     live.unsent(box, function()
