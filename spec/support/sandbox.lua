@@ -96,7 +96,7 @@ box.__index = box
 
 local OPTIONS = { port = "--port", network = "--network", rails = "--rails", dialect = "--dialect",
                   job_seconds = "--job-seconds", upstream = "--upstream", upstream_model = "--upstream-model",
-                  funds = "--funds", json_log = "--json-log" }
+                  funds = "--funds", json_log = "--json-log", mining = "--mining", ether = "--ether" }
 local FLAGS = { lenient = "--lenient", replay = "--replay" }
 
 local function quoted(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
@@ -125,7 +125,7 @@ end
 
 --- Start one.
 ---@param options? table  rate_limit (default 0: none), faults, rails, network, job_seconds, api_keys,
----                       lenient, replay, upstream, upstream_model, funds, json_log, port
+---                       lenient, replay, upstream, upstream_model, funds, json_log, port, mining, ether
 ---@return table box
 function sandbox.start(options)
   options = options or {}

@@ -17,7 +17,8 @@ local wallets = require "spraay.wallet"
 local dialect = {}
 
 local heard = {}     -- gateway -> "ledger" or "escrow", as it has answered this process
-local written = {}   -- ledger and gateway -> the same, as this process has written it there
+local named = {}     -- gateway -> the contract that it named last
+local written = {}   -- ledger, gateway and name -> the word that this process has written there
 
 local ESCROW_WORDS = { "address query param", "depositor (address)", "depositor address required",
   "No compute credits" }
@@ -67,27 +68,46 @@ local function key_of(client)
   return wallet and wallet:key() or nil
 end
 
-local NAME = "futures"   -- of the row
+local DIALECT, CONTRACT = "futures", "escrow"   -- names of rows
 
 -- Nobody waits for it: where it cannot be written, the next process asks again.
-local function write(client, told)
+local function write(client, name, word)
   local path, key = client.config.ledger, key_of(client)
   if not path or not key then return end
-  local slot = path .. "\n" .. client.config.gateway
-  if written[slot] == told then return end
+  local slot = table.concat({ path, client.config.gateway, name }, "\n")
+  if written[slot] == word then return end
   local handle = core.ledger(engine.get(), path)
   if not handle then return end
-  if handle:ask("learn", { wallet = key, origin = client.config.gateway, name = NAME, word = told }) then
-    written[slot] = told
+  if handle:ask("learn", { wallet = key, origin = client.config.gateway, name = name, word = word }) then
+    written[slot] = word
   end
   handle:close()
 end
 
---- Remember what an answer of the client's gateway told.
-function dialect.learn(client, told)
+local function read(client, name)
+  local key = client.config.ledger and key_of(client)
+  if not key then return nil end
+  local rows = ledger.ask_client(client, "recall", { wallet = key, origin = client.config.gateway, name = name })
+  return rows and rows[1] and rows[1].what
+end
+
+-- The contract that an answer names, if it names one.
+local function contract_in(body)
+  local text = json.get(body, "contract")
+  if type(text) == "table" then text = json.get(text, "address") end
+  return type(text) == "string" and #text == 42 and text:match "^0[xX]%x+$" and text:lower() or nil
+end
+
+--- Remember what an answer of the client's gateway told: the dialect, and the contract that is named in `body`.
+function dialect.learn(client, told, body)
   if not told then return nil end
   heard[client.config.gateway] = told
-  write(client, told)
+  write(client, DIALECT, told)
+  local contract = told == "escrow" and contract_in(body)
+  if contract then
+    named[client.config.gateway] = contract
+    write(client, CONTRACT, contract)
+  end
   return told
 end
 
@@ -102,16 +122,18 @@ local DIALECTS = { ledger = true, escrow = true }
 function dialect.recall(client)
   local told = dialect.known(client)
   if told then return told, true end
-  local key = client.config.ledger and key_of(client)
-  if not key then return nil end
-  local rows = ledger.ask_client(client, "recall", { wallet = key, origin = client.config.gateway, name = NAME })
-  local word = rows and rows[1] and rows[1].what
+  local word = read(client, DIALECT)
   return DIALECTS[word or false] and word or nil, false
+end
+
+--- The contract that the gateway named last, to this process or an earlier one, in lower case; nil when it named none.
+function dialect.contract(client)
+  return named[client.config.gateway] or read(client, CONTRACT)
 end
 
 --- Forget what this process has heard: for specs.
 function dialect.forget()
-  heard, written = {}, {}
+  heard, named, written = {}, {}, {}
 end
 
 -- ---- errors --------------------------------------------------------------------------------------
@@ -133,7 +155,7 @@ end
 
 --- The error for an answer in the other dialect; `payment` and `err` say what was paid for it.
 function dialect.surprise(client, where, told, body, payment, err)
-  dialect.learn(client, told)
+  dialect.learn(client, told, body)
   local paid = payment and payment.status ~= "free"
   local fields = { kind = "gateway", code = "dialect", body = body, dialect = told,
     paid = payment and call.paid_word(payment) or err and err.paid,

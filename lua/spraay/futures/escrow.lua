@@ -63,6 +63,17 @@ function escrow.check_contract(client, body, where, payment)
     hint = "If the change is right, name the new one with escrow = in spraay.open" }
 end
 
+-- The same of what it has named before, in this process or in an earlier one; futures = "escrow" is the user's word.
+local function named_before(client, place, where)
+  local named = not client.config.futures and dialect.contract(client)
+  if not named or named == place.contract:lower() then return true end
+  return errors.fail { kind = "policy", code = "contract",
+    message = ("%s: this gateway named the escrow %s, and %s is known; nothing was deposited"):format(where, named,
+      place.contract),
+    hint = "client.futures:pricing() asks what it names now. If the change is right, name the new one with escrow = "
+      .. "in spraay.open" }
+end
+
 local function own_address(client)
   local wallet = wallets.on(client.config.wallets, "evm")
   return wallet and wallet:address() or nil
@@ -216,6 +227,9 @@ function escrow.deposit(client, given, atomic, opts, where)
   end
   local place, message, err = escrow.place(client, where)
   if not place then return nil, message, err end
+  local right
+  right, message, err = named_before(client, place, where)
+  if not right then return nil, message, err end
   if opts.max and money.compare(atomic, opts.max) > 0 then
     return errors.fail { kind = "policy", code = "over_max", amount = money.format(atomic),
       message = ("%s: %s USDC are more than max allows (%s)"):format(where, money.short(atomic), money.short(opts.max)),
@@ -287,7 +301,7 @@ local function balance_over_gateway(account, opts, where)
   if not answer then return nil, handle, err end
   call.hand_over(handle)
   local body = answer.body
-  local told = dialect.learn(account.client, dialect.of(body))
+  local told = dialect.learn(account.client, dialect.of(body), body)
   if told == "ledger" then return dialect.surprise(account.client, where, told, body, answer.payment) end
   local balance = exact(json.get(body, "balance"))
   return result.new { client = account.client, body = body, payment = answer.payment, dialect = "escrow",

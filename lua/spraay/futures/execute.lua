@@ -120,7 +120,7 @@ function execute.run(account, verb, given, opts, where)
     if saved then return saved end
     return nil, handle, err
   end
-  local told = dialect.learn(client, dialect.of(answer.body))
+  local told = dialect.learn(client, dialect.of(answer.body), answer.body)
   if told and told ~= account.dialect then
     call.hand_over(handle)
     return dialect.surprise(client, where, told, answer.body, answer.payment)

@@ -49,7 +49,7 @@ end
 local function pricing(client, opts, where)
   local answer, handle, err = shared.ask(client, "pricing", nil, opts, nil, where)
   if not answer then return nil, handle, err end
-  local told = dialect.learn(client, dialect.of_pricing(answer.body))
+  local told = dialect.learn(client, dialect.of_pricing(answer.body), answer.body)
   local value = result.new { client = client, body = answer.body, payment = answer.payment,
     dialect = told }
   call.hand_over(handle)
@@ -60,7 +60,7 @@ end
 -- So it is asked for a balance without saying whose: it verifies the fee, complains in its own words, and takes none.
 local function confirm_dialect(client, remembered, opts, where)
   local answer, handle, err = shared.ask(client, "balance", nil, { total_ms = opts.total_ms }, nil, where)
-  local told = dialect.learn(client, dialect.of((answer or err).body))
+  local told = dialect.learn(client, dialect.of((answer or err).body), (answer or err).body)
   if answer then call.hand_over(handle) end
   if told then return told, answer and answer.payment end
   if answer then return dialect.unknown(where, answer) end

@@ -89,7 +89,7 @@ function shared.ask(client, name, body, opts, query, verb, expected, turn)
   elseif name == "execute" and account_is_over(err) then
     err.code, err.hint = "account", "The account can do no more; make a new deposit"
   end
-  local told = dialect.learn(client, dialect.of(err.body))
+  local told = dialect.learn(client, dialect.of(err.body), err.body)
   if expected and told and told ~= expected and err.code ~= "credits" then
     return dialect.surprise(client, verb, told, err.body, nil, err)
   end

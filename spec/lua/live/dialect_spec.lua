@@ -112,12 +112,12 @@ describe("what a process has heard of a gateway's futures", function()
     assert.equal("0.010000", box:ledger().total_usdc)
     assert.equal(0, in_escrow())
     assert.equal(0, chain().sent)
-    assert.equal("ledger", sql "SELECT word FROM learned")
+    assert.equal("ledger", sql "SELECT word FROM learned WHERE name = 'futures'")
     gateway "escrow"
     assert.equal("escrow 5.000000", process(DEPOSIT))
     assert.equal("0.000000", box:ledger().total_usdc)   -- no fee for a deposit in the wrong dialect
     assert.equal(5000000, in_escrow())
-    assert.equal("escrow", sql "SELECT word FROM learned")
+    assert.equal("escrow", sql "SELECT word FROM learned WHERE name = 'futures'")
   end)
 
   it("is not believed of a gateway that says nothing", function()
@@ -150,14 +150,14 @@ describe("what a process has heard of a gateway's futures", function()
       print(value, err.code, message)
     ]]
     assert.truthy(said:find("Compute future not found", 1, true), said)
-    assert.equal("ledger", sql "SELECT word FROM learned")
+    assert.equal("ledger", sql "SELECT word FROM learned WHERE name = 'futures'")
   end)
 
   it("is worth nothing when somebody else wrote it", function()
     gateway "escrow"
     process 'assert(client.futures:pricing())'
     for _, change in ipairs { "word = 'ledger'", "origin = 'https://other.test'" } do
-      sql("UPDATE learned SET " .. change)
+      sql("UPDATE learned SET " .. change .. " WHERE name = 'futures'")
       local key = ('local key = assert(spraay.wallet.file "%s":key())\n'):format(keyfile)
       assert.truthy(process(key .. ([[
         local found = assert(require "spraay.ledger".ask("%s", "verify", { wallet = key }))

@@ -121,11 +121,11 @@ describe("what a contract says when it gives up", function()
     post("escrow", { depositor = box.address, deposit = "5" })
     post("chain", { mining = "manual" })
     local one = client.futures:account(box.address)
-    assert.is_nil((one:refund({ amount = "5" }, { timeout = 1 })))
+    assert.is_nil((one:refund { amount = "5", timeout = 1 }))
     post("escrow", { depositor = box.address, drawdown = "1" })
     post("chain", { mining = "instant" })
     post("mine", {})
-    local value, message, err = one:refund({ amount = "5" }, { timeout = 5 })
+    local value, message, err = one:refund { amount = "5", timeout = 5 }
     assert.is_nil(value)
     assert.equal("reverted", err.code, message)
     assert.truthy(message:find("InsufficientBalance(5000000, 4000000)", 1, true), message)
@@ -222,6 +222,30 @@ describe("an account of the wrong kind", function()
     live.stop(box)
     box = escrow_box
     assert(ok, why)
+  end)
+end)
+
+describe("a gateway that names another contract", function()
+  it("in any answer gets no deposit from then on, in no process, until it names ours again", function()
+    local free = open {}
+    local one = assert(free.futures:deposit "5")
+    box:fault("answer_altered", { path = "contract", value = "0x" .. ("12"):rep(20), route = "execute", times = 1 })
+    assert(one:chat "x")
+    local sent = books().sent
+    for _ = 1, 2 do
+      local value, message, err = free.futures:deposit "6"
+      assert.is_nil(value)
+      assert.equal("contract", err.code, message)
+      assert.equal("no", err.paid)
+      assert.truthy(message:find("0x" .. ("12"):rep(20), 1, true), message)
+      assert.equal(sent, books().sent)
+      free:close()
+      dialect.forget()   -- as in another process
+      free = open {}
+    end
+    assert(free.futures:pricing())
+    assert.equal("6.000000", assert(free.futures:deposit "6").deposited)
+    free:close()
   end)
 end)
 
