@@ -196,6 +196,47 @@ describe("the owner's word", function()
     assert.equal(1, moved())
   end)
 
+  it("that a payment never settled is not taken where the chain says that it did", function()
+    ahead = -400   -- as if it had been signed a while ago
+    box:fault "solana_blockhash"
+    box:fault "settle_then_reset"
+    local _, _, lost = chat(open{ rpc = false })
+    assert.equal("maybe", lost.paid)
+    assert(close(lost.purchase, false))
+    box:clear()
+    ahead = 0
+    local client = open()
+    local result, message, err = chat(client)
+    assert.is_nil(result)
+    assert.equal("paid_lost", err.code, message)
+    assert.equal("yes", err.paid)
+    assert.equal(lost.purchase, err.purchase)
+    assert.equal(1, moved())
+    local row = client:purchases{ id = lost.purchase }[1]
+    assert.equal("paid_lost", row.state)
+    assert.equal("30000", box:ledger().settled[1].amount)
+    assert.equal("0.030000", row.amount)
+    pass(700)
+    assert.equal("settled", assert(chat(open{ on_lost = "repay", timeout = { total = 10 } })).payment.status)
+    assert.equal(2, moved())
+  end)
+
+  it("that a payment never settled is taken where the chain has it nowhere, or cannot be asked", function()
+    for i, rpc in ipairs{ box.solana_rpc, false } do
+      ahead = -400
+      box:fault "solana_blockhash"
+      box:fault "reset_before_settle"
+      local _, _, lost = open{ rpc = false }:chat(("question %d.%d"):format(n, i))
+      assert(close(lost.purchase, false))
+      box:clear()
+      ahead = 0
+      box:fault "solana_blockhash"
+      local result = assert(open{ rpc = rpc and { solana = rpc } }:chat(("question %d.%d"):format(n, i)))
+      assert.equal(lost.purchase, result.payment.purchase)
+      assert.equal(i, moved())
+    end
+  end)
+
   it("that a payment settled is taken at any time", function()
     box:fault("solana_settle_late", { times = 1, seconds = 30 })
     local _, _, lost = chat(open())

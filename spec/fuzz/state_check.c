@@ -41,6 +41,7 @@ static const struct move arrows[] = {
     { S(VOID), E(SIGN), S(SIGNED) },    /* with the same nonce */
     { S(VOID), E(ASK), S(ASKED) },
     { S(VOID), E(DELIVER), S(DELIVERED) }, /* a transaction that was called void by hand, and is in a block */
+    { S(VOID), E(PROVE_USED), S(PAID_LOST) }, /* void by hand, and the chain has it paid */
     { S(PAID_LOST), E(DELIVER), S(DELIVERED) }, /* a late answer */
     { S(PAID_LOST), E(REPAY), S(VOID) },        /* the user's own wish: with another nonce */
     { S(DELIVERED), E(TAKE), S(TAKEN) },

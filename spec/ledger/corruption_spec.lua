@@ -171,6 +171,21 @@ describe("a ledger that was changed by somebody else", function()
     assert.equal(1, #exchange.nonces(sent))
   end)
 
+  it("finds sums that were removed, by the records that they were made of", function()
+    for _, sums in ipairs{ "spend_day", "spend_scope" } do
+      local gateway = open()
+      gateway:buy()
+      gateway:buy{ body = "{\"other\":1}" }
+      assert.same({}, ask("verify", { wallet = wallet }))
+      assert.equal("", sqlite(place, "DELETE FROM " .. sums))
+      local found = whats(ask("verify", { wallet = wallet }))
+      assert.truthy(found:find("less than the records", 1, true), sums .. ": " .. found)
+      ask("repair", { wallet = wallet })
+      assert.same({}, ask("verify", { wallet = wallet }))
+      assert.equal("60000", gateway:totals().settled)
+    end
+  end)
+
   it("finds all that was changed, not only the first of it", function()
     local gateway = open()
     gateway:buy()

@@ -47,6 +47,12 @@ static void not_looked_up(spraay_flight *f, const char *why)
                          spraay_flight_now(f));
 }
 
+/* Its owner's word is all that says it never settled: where the chain can be asked, that comes first. */
+static bool is_void_by_hand(const spraay_flight *f)
+{
+    return f->purchase->state == SPRAAY_STATE_VOID && strcmp(f->purchase->hand, "void") == 0;
+}
+
 static void report_scan(spraay_flight *f)
 {
     const spraay_proof_svm *p = &f->chain.svm;
@@ -59,7 +65,12 @@ static void report_scan(spraay_flight *f)
         memcpy(facts.transaction, p->transaction, sizeof facts.transaction);
         spraay_session_chain(&f->session, &facts, NULL, NULL, NULL, NULL, spraay_flight_now(f));
         return;
-    default: not_looked_up(f, p->reason); return;
+    default:
+        if (is_void_by_hand(f))
+            begin_lookup(f);
+        else
+            not_looked_up(f, p->reason);
+        return;
     }
 }
 
@@ -406,7 +417,9 @@ bool flight_look_up(spraay_flight *f)
             "others if the ledger were lost",
             "pay on another network, or buy it without run and purchase=");
     if (has_rpc(f, e->network)) {
-        if (!must_scan(f))
+        if (is_void_by_hand(f)) {
+            if (!begin_scan(f)) begin_lookup(f);
+        } else if (!must_scan(f))
             begin_lookup(f);
         else if (!begin_scan(f))
             return refuse(f, "asset",

@@ -233,6 +233,64 @@ static spraay_err verify_owners(spraay_store *s, spraay_query *q)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
+/* What the records that are history come to: of budgets, and of the last day; of that nothing where some are dated
+ * ahead, for then a clock is or was wrong. */
+static spraay_err sum_history(spraay_store *s, spraay_moment now, uint64_t *budgets, uint64_t *days)
+{
+    sqlite3_stmt *st = NULL;
+    bool ahead = false;
+    spraay_err err = SPRAAY_OK;
+
+    *budgets = *days = 0;
+    if (sqlite3_prepare_v2(s->db, "SELECT " SPRAAY_ROW_COLUMNS " FROM purchase WHERE folded <> 0", -1, &st,
+                           NULL) != SQLITE_OK)
+        return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        spraay_row r;
+        err = spraay_row_read(&r, s, st);
+        if (err == SPRAAY_OK && r.genuine && spraay_budget_is_spent(r.p->state)) {
+            ahead = ahead || spraay_budget_is_ahead(r.p->spent, now);
+            if (r.p->spent.wall_s > now.wall_s - 86400) *days = spraay_money_plus(*days, r.p->amount);
+            for (unsigned i = 0; i < r.p->n_shares; i++)
+                *budgets = spraay_money_plus(*budgets, r.p->shares[i].amount);
+        }
+        spraay_row_wipe(&r);
+    }
+    (void)sqlite3_finalize(st);
+    if (ahead) *days = 0;
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+static spraay_err sum_sums(spraay_store *s, const char *sql, uint64_t *out)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    *out = 0;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) return spraay_store_fail(s);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK)
+        *out = spraay_money_plus(*out, (uint64_t)sqlite3_column_int64(st, 0));
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
+/* A sum that is gone has no tag that would not fit. Sums of days are kept for longer than a day, whatever date they
+ * are given. */
+static spraay_err verify_history(spraay_store *s, spraay_query *q, spraay_moment now)
+{
+    uint64_t budgets, days, of_budgets, of_days = 0;
+    spraay_err err = sum_history(s, now, &budgets, &days);
+
+    if (err == SPRAAY_OK) err = sum_sums(s, "SELECT amount FROM spend_scope", &of_budgets);
+    if (err == SPRAAY_OK) err = sum_sums(s, "SELECT amount FROM spend_day", &of_days);
+    if (err == SPRAAY_OK && of_budgets < budgets)
+        err =
+            spraay_query_found(q, "", "the sums of budgets are less than the records that they were made of");
+    if (err == SPRAAY_OK && of_days < days)
+        err = spraay_query_found(q, "", "the sums of days are less than the records that they were made of");
+    return err;
+}
+
 /* A table that cannot be read is a finding like another, and hides none of the others. */
 static spraay_err note_damage(spraay_store *s, spraay_query *q, spraay_err err)
 {
@@ -241,13 +299,16 @@ static spraay_err note_damage(spraay_store *s, spraay_query *q, spraay_err err)
     return err;
 }
 
-static spraay_err verify(spraay_store *s, spraay_query *q)
+static spraay_err verify(spraay_store *s, spraay_query *q, spraay_moment now)
 {
+    size_t n;
     spraay_err err = note_damage(s, q, verify_pages(s, q));
 
     if (err == SPRAAY_OK) err = note_damage(s, q, verify_rows(s, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, verify_owners(s, q));
+    n = q->n_lines;
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_sums(s, NULL, q));
+    if (err == SPRAAY_OK && q->n_lines == n) err = note_damage(s, q, verify_history(s, q, now));
     if (err == SPRAAY_OK) err = note_damage(s, q, spraay_store_check_words(s, NULL, q));
     if (err == SPRAAY_OK) err = note_damage(s, q, store_chain_check(s, NULL, q));
     return err;
@@ -266,7 +327,7 @@ spraay_err spraay_store_query(spraay_store *s, spraay_job *j)
     case SPRAAY_QUERY_RECALL: return learned(s, q);
     case SPRAAY_QUERY_PINS: return spraay_store_list_pins(s, q);
     case SPRAAY_QUERY_PRICES: return spraay_store_list_prices(s, q);
-    case SPRAAY_QUERY_VERIFY: return verify(s, q);
+    case SPRAAY_QUERY_VERIFY: return verify(s, q, j->op.now);
     case SPRAAY_QUERY_REPAIR: return SPRAAY_STATE; /* no business of a transaction: ledger/repair.c */
     }
     return SPRAAY_UNSUPPORTED;

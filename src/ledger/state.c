@@ -46,6 +46,7 @@ static const unsigned char table[SPRAAY_EVENT_COUNT][SPRAAY_STATE_COUNT] = {
                         [S(SIGNED)] = S(PAID_LOST),
                         [S(SENT)] = S(PAID_LOST),
                         [S(UNKNOWN)] = S(PAID_LOST),
+                        [S(VOID)] = S(PAID_LOST), /* by hand, and the chain knows better */
                         [S(PAID_LOST)] = S(PAID_LOST) },
     /* Of a named purchase the result is handed out again by every process that runs it. */
     [E(TAKE)] = { [S(DELIVERED)] = S(TAKEN), [S(TAKEN)] = S(TAKEN) },

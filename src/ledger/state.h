@@ -9,6 +9,7 @@
  *                                                   '-----+--> PAID_LOST --> DELIVERED (a late answer)
  *                                                                   '--> VOID by REPAY (another nonce)
  *   A transaction of the wallet's own that was called VOID by hand may be in a block after all: DELIVERED.
+ *   What was called VOID by hand becomes PAID_LOST where the chain has it paid (Solana, before it is signed again).
  *   DELIVERED and TAKEN become PAID_LOST when the stored result is found missing.
  *
  * Events choose the next state; whoever causes an event never names a state.

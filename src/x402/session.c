@@ -410,6 +410,16 @@ void spraay_session_noted(spraay_session *s, spraay_err err, spraay_now now)
     }
 }
 
+void session_void_paid(spraay_session *s)
+{
+    s->lost = true;
+    session_describe(s, "payment", "paid_lost", LOST_HINT,
+                     "it was closed by hand as never settled, and the chain has it paid: its result is lost");
+    s->outcome.paid = SPRAAY_PAID_YES;
+    s->after_note = SPRAAY_WANT_NOTHING;
+    s->want = SPRAAY_WANT_LOST;
+}
+
 static void proven_lost(spraay_session *s)
 {
     s->lost = true;

@@ -60,6 +60,8 @@ void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now
 bool session_self_paid_offered(const spraay_choice *c, spraay_slice body);
 /* The header at hand is a transaction of the payer's own, or becomes one: take its name. False when it is none. */
 bool session_self_paid_take(spraay_session *s);
+/* Closed by hand as void, and the chain has it paid. */
+void session_void_paid(spraay_session *s);
 void session_self_paid_drop(spraay_session *s);
 /* Its memo was found on the chain: look after its block, and name it in the request. False: it is too late. */
 bool session_self_paid_proven(spraay_session *s, spraay_now now);

@@ -358,6 +358,11 @@ void spraay_session_chain(spraay_session *s, const spraay_chain_facts *facts, co
         return;
     }
     s->facts = *facts;
+    if (facts->settled && s->past.kind == SPRAAY_PAST_VOID) { /* by hand: its word was wrong */
+        session_line(s->outcome.transaction, sizeof s->outcome.transaction, facts->transaction);
+        session_void_paid(s);
+        return;
+    }
     if (facts->settled) { /* nothing of it is on record here, and so its result is not either */
         session_describe(
             s, "payment", "paid_before",

@@ -54,7 +54,7 @@ local MEANS = {
   void_chain = "It no longer counts against budget and per_day, and stands in no other's way. Its transactions may "
     .. "still be mined: do this only when the wallet used their nonce for something else.",
   void_solana = "It no longer counts against budget and per_day. If the same call pays again and this one did settle "
-    .. "after all, it is paid twice: nothing on Solana refuses the second.",
+    .. "after all, it is paid twice unless an RPC says so first: nothing on Solana refuses the second.",
   settle = "It counts as spent, with its result lost. The same call says so instead of paying; { on_lost = \"repay\" } "
     .. "buys it again once the chain says that it was paid.",
 }
