@@ -377,6 +377,7 @@ describe("one's own word", function()
     { "trust x.example 0x123", "40 hex digits" }, { "trust http://x.example 0x" .. ("a"):rep(40), "plain http" },
     { "trust x.example 0x" .. ("a"):rep(40) .. " --network solana", "Solana address" },
     { "trust x.example 0x" .. ("a"):rep(40) .. " --network cosmos:hub", "CAIP-2 id" },
+    { "trust gateway.spraay.app 0x" .. ("a"):rep(40), "are built in" },
     { "accept-price chta 0.04", "Did you mean" }, { "accept-price chat 0,04", "is not an amount" },
     { "accept-price chat 0.04 --gateway nowhere", "not an origin" },
     { "accept-price models 0.04", "no price is published" }, { "void", "missing argument" },

@@ -213,6 +213,10 @@ describe("an offer", function()
     assert(client:chat("the honest one, " .. n))
     box:fault("changed_payto", {})
     assert.equal("pay_to", select(3, client:chat(question)).code)
+    -- Where pay_to names receivers, no word in the ledger adds one, and none is recommended.
+    local _, fixed = open { pay_to = { "0x" .. ("1"):rep(40) } }:chat(question .. "?")
+    assert.truthy(fixed:find("pay_to = {", 1, true), fixed)
+    assert.is_nil(fixed:find("spraay ledger trust", 1, true), fixed)
     local trusting = open { pay_to = { "0x00000000000000000000000000000000c0ffee00" } }
     assert.equal("settled", assert(trusting:chat(question .. "!")).payment.status)
   end)

@@ -162,9 +162,7 @@ static bool payee_allowed(const spraay_offer_entry *e, const spraay_policy *p, s
         if (expected == NULL) expected = p->pay_to[i];
     }
     if (expected == NULL) return true;
-    snprintf(hint, sizeof hint,
-             "if %.100s really has a new address, allow it with pay_to = { \"%s\" } or "
-             "`spraay ledger trust`",
+    snprintf(hint, sizeof hint, "if %.100s really has a new address, allow it with pay_to = { \"%s\" }",
              who(p), e->pay_to);
     spraay_refuse(r, SPRAAY_REFUSE_PAY_TO, hint, "%s wants to be paid at %s, expected %s", who(p), e->pay_to,
                   expected);

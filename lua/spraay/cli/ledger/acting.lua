@@ -85,6 +85,10 @@ function acting.settle(args) return close_by_hand(args, true) end
 function acting.trust(args)
   local origin, why = options.origin(args.origin:find("://", 1, true) and args.origin or "https://" .. args.origin)
   if not origin then return shared.trouble("ORIGIN " .. why) end
+  if origin == options.PRODUCTION then
+    return shared.trouble(("the receivers of %s are built in, and the ledger's word changes none: if it really has a "
+      .. "new one, name it with pay_to = { %s } in spraay.open"):format(origin, errors.show(args.address)))
+  end
   local network = networks[args.network] or args.network
   local rail = wallets.rail_of(network)
   if not network:match("^eip155:%d+$") and rail ~= "solana" then
