@@ -169,6 +169,8 @@ build = {
         "src/x402/session.c",
         "src/x402/session_outcome.c",
         "src/x402/session_paid.c",
+        "src/x402/session_past.c",
+        "src/x402/session_proof.c",
         "src/x402/session_self_paid.c",
         "src/x402/session_unpaid.c",
         "src/x402/svm_payload.c",

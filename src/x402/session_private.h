@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the session share. Not for anyone else.
  *
- * session.c          begins, resumes what is on record, waits, takes notes, ends
- * session_unpaid.c   the request without a payment, the choice, the signature
- * session_paid.c     the request with it, and what its answer means
+ * session.c            begins, waits, takes notes, ends
+ * session_past.c       resumes what is on record
+ * session_unpaid.c     the request without a payment, the choice, the signature
+ * session_paid.c       the request with it, and what its answer means
  * session_self_paid.c  the same two, where the payment is a transaction that is sent first
- * session_outcome.c  the words for an end */
+ * session_proof.c      what the chain's word means
+ * session_outcome.c    the words for an end */
 #ifndef SPRAAY_X402_SESSION_PRIVATE_H
 #define SPRAAY_X402_SESSION_PRIVATE_H
 
@@ -46,6 +48,15 @@ void session_expired(spraay_session *s);
 /* Is there an authorization with enough life left to be presented? */
 bool session_alive(const spraay_session *s, spraay_now now);
 
+/* Does one mark let only one of several authorizations settle? */
+bool session_has_nonce(const spraay_session *s);
+
+/* Closed by hand as void, and the chain has it paid. */
+void session_void_paid(spraay_session *s);
+/* Proven unused: the outcome. And what to do about a result that was paid and lost. */
+void session_proven_void(spraay_session *s);
+extern const char session_lost_hint[];
+
 /* Seconds that an answer asks to wait, from its header or its body; 0 when it does not say. */
 int64_t session_retry_after(const spraay_answer *a, int64_t header_s);
 
@@ -60,8 +71,6 @@ void session_broke_paid(spraay_session *s, const spraay_break *b, spraay_now now
 bool session_self_paid_offered(const spraay_choice *c, spraay_slice body);
 /* The header at hand is a transaction of the payer's own, or becomes one: take its name. False when it is none. */
 bool session_self_paid_take(spraay_session *s);
-/* Closed by hand as void, and the chain has it paid. */
-void session_void_paid(spraay_session *s);
 void session_self_paid_drop(spraay_session *s);
 /* Its memo was found on the chain: look after its block, and name it in the request. False: it is too late. */
 bool session_self_paid_proven(spraay_session *s, spraay_now now);
