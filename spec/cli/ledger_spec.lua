@@ -536,3 +536,30 @@ describe("spraay ledger about Solana", function()
     assert.truthy(text:find("does not fit", 1, true), text)
   end)
 end)
+
+describe("spraay ledger about a deposit into the escrow", function()
+  it("shows the transactions that it was: nonces, blocks, gas at most", function()
+    local other = live.start { dialect = "escrow", mining = "instant" }
+    local escrow = live.open(other, { ledger = path, futures = "escrow", rpc = { base = other.rpc } })
+    local account = assert(escrow.futures:deposit "5")
+    assert.equal("escrow", account.dialect)
+    local id = escrow:purchases {}[1].id
+    escrow:close()
+    local shown = json_of("show --json " .. id)
+    assert.equal(2, #shown.transactions)
+    assert.equal("approve", shown.transactions[1].step)
+    assert.equal("deposit", shown.transactions[2].step)
+    local mined = other:request("GET", "/_sandbox/transactions").json
+    for i, tx in ipairs(shown.transactions) do
+      assert.equal(i - 1, tx.nonce)
+      assert.equal("done", tx.state)
+      assert.truthy(tx.gas_at_most:find "^0%.0%d+$", tx.gas_at_most)
+      assert.is_nil(tx.raw)
+    end
+    assert.equal(2, mined.sent)
+    assert.equal(shown.transaction, shown.transactions[2].transaction)
+    local text = on("show " .. id)
+    assert.truthy(text:find("deposit +0x%x+, nonce 1, done in block %d+, gas at most 0%.0%d+ ETH"), text)
+    live.stop(other)
+  end)
+end)

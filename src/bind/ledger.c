@@ -168,6 +168,29 @@ static void push_line(lua_State *L, const spraay_query_line *l)
     set_flag(L, "confirmed", l->confirmed);
 }
 
+/* Not its bytes: until it is mined they are as good as money. */
+static void push_transaction(lua_State *L, const spraay_chain_tx *t)
+{
+    char hash[67] = "0x";
+
+    lua_createtable(L, 0, 12);
+    spraay_hex_encode(hash + 2, t->hash32, sizeof t->hash32);
+    set_text(L, "hash", hash);
+    set_text(L, "step", t->step);
+    set_text(L, "network", t->network);
+    set_text(L, "to", t->to);
+    set_text(L, "fate", spraay_tx_fate_name(t->fate));
+    set_text(L, "max_fee", t->max_fee);
+    set_text(L, "max_tip", t->max_tip);
+    set_text(L, "block_hash", t->block_hash);
+    set_int(L, "gas", t->gas);
+    set_int(L, "block", t->block);
+    set_int(L, "attempt", t->attempt);
+    set_int(L, "created", t->created);
+    spr_pushint64(L, t->nonce);
+    lua_setfield(L, -2, "nonce");
+}
+
 static int asked_result(lua_State *L)
 {
     const struct asked *a = check_asked(L);
@@ -196,6 +219,10 @@ static int asked_result(lua_State *L)
     }
     for (size_t i = 0; i < a->query.n_lines; i++) {
         push_line(L, &a->query.lines[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    for (size_t i = 0; i < a->query.n_transactions; i++) {
+        push_transaction(L, &a->query.transactions[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     return 1;
@@ -272,11 +299,17 @@ static bool kind_of(spraay_query_kind *out, const char *name)
     static const struct {
         const char *name;
         spraay_query_kind kind;
-    } kinds[] = { { "list", SPRAAY_QUERY_LIST },     { "close", SPRAAY_QUERY_CLOSE },
-                  { "trust", SPRAAY_QUERY_TRUST },   { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
-                  { "learn", SPRAAY_QUERY_LEARN },   { "recall", SPRAAY_QUERY_RECALL },
-                  { "pins", SPRAAY_QUERY_PINS },     { "prices", SPRAAY_QUERY_PRICES },
-                  { "verify", SPRAAY_QUERY_VERIFY }, { "repair", SPRAAY_QUERY_REPAIR } };
+    } kinds[] = { { "list", SPRAAY_QUERY_LIST },
+                  { "close", SPRAAY_QUERY_CLOSE },
+                  { "trust", SPRAAY_QUERY_TRUST },
+                  { "accept_price", SPRAAY_QUERY_ACCEPT_PRICE },
+                  { "learn", SPRAAY_QUERY_LEARN },
+                  { "recall", SPRAAY_QUERY_RECALL },
+                  { "transactions", SPRAAY_QUERY_TRANSACTIONS },
+                  { "pins", SPRAAY_QUERY_PINS },
+                  { "prices", SPRAAY_QUERY_PRICES },
+                  { "verify", SPRAAY_QUERY_VERIFY },
+                  { "repair", SPRAAY_QUERY_REPAIR } };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) != 0) continue;

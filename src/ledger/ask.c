@@ -325,6 +325,7 @@ spraay_err spraay_store_query(spraay_store *s, spraay_job *j)
     case SPRAAY_QUERY_ACCEPT_PRICE: return accept_price(s, q, j->op.now);
     case SPRAAY_QUERY_LEARN:
     case SPRAAY_QUERY_RECALL: return learned(s, q);
+    case SPRAAY_QUERY_TRANSACTIONS: return store_chain_show(s, q);
     case SPRAAY_QUERY_PINS: return spraay_store_list_pins(s, q);
     case SPRAAY_QUERY_PRICES: return spraay_store_list_prices(s, q);
     case SPRAAY_QUERY_VERIFY: return verify(s, q, j->op.now);

@@ -413,6 +413,7 @@ static spraay_err ask(memory *m, const spraay_op *op)
     switch (op->query->kind) {
     case SPRAAY_QUERY_LIST: return list(m, op->query);
     case SPRAAY_QUERY_CLOSE: return close_by_hand(m, op->query, op->now);
+    case SPRAAY_QUERY_TRANSACTIONS: /* it has none */
     case SPRAAY_QUERY_VERIFY:
     case SPRAAY_QUERY_REPAIR: return SPRAAY_OK;
     default: return SPRAAY_UNSUPPORTED; /* what outlives the process has no place here */

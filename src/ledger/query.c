@@ -22,6 +22,9 @@ void spraay_query_wipe(spraay_query *q)
     free(q->rows);
     free(q->live);
     free(q->lines);
+    free(q->transactions);
+    q->transactions = NULL;
+    q->n_transactions = 0;
     q->rows = NULL;
     q->live = NULL;
     q->lines = NULL;
@@ -75,6 +78,16 @@ spraay_err spraay_query_add_line(spraay_query *q, const spraay_query_line *line)
     to->what = spraay_text_copy(line->what ? line->what : "", &ok);
     q->n_lines++;
     return ok ? SPRAAY_OK : SPRAAY_NOMEM;
+}
+
+spraay_err spraay_query_add_transaction(spraay_query *q, const spraay_chain_tx *t)
+{
+    void *list = q->transactions;
+
+    if (!grow(&list, q->n_transactions, sizeof *t)) return SPRAAY_NOMEM;
+    q->transactions = list;
+    q->transactions[q->n_transactions++] = *t;
+    return SPRAAY_OK;
 }
 
 bool spraay_query_wants(const spraay_query *q, const spraay_purchase *p)

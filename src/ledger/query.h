@@ -3,6 +3,7 @@
 #ifndef SPRAAY_LEDGER_QUERY_H
 #define SPRAAY_LEDGER_QUERY_H
 
+#include "ledger/chain_tx.h"
 #include "ledger/ledger.h"
 
 typedef enum spraay_query_kind {
@@ -12,6 +13,7 @@ typedef enum spraay_query_kind {
     SPRAAY_QUERY_ACCEPT_PRICE, /* a route's published price is this from now on */
     SPRAAY_QUERY_LEARN,        /* what a gateway's answers told, under a name; an empty word forgets it */
     SPRAAY_QUERY_RECALL,       /* and again: a line, or none */
+    SPRAAY_QUERY_TRANSACTIONS, /* those that a purchase sent to a chain itself, oldest first */
     SPRAAY_QUERY_PINS,
     SPRAAY_QUERY_PRICES,
     SPRAAY_QUERY_VERIFY, /* what does not hold together */
@@ -47,6 +49,8 @@ typedef struct spraay_query {
     size_t n_rows;
     spraay_query_line *lines;
     size_t n_lines;
+    spraay_chain_tx *transactions; /* TRANSACTIONS */
+    size_t n_transactions;
 } spraay_query;
 
 /* Frees what came out; the rest is the caller's. */
@@ -56,6 +60,8 @@ void spraay_query_wipe(spraay_query *q);
 SPRAAY_MUST_USE spraay_err spraay_query_add_row(spraay_query *q, spraay_purchase *p,
                                                 bool live); /* takes p over */
 SPRAAY_MUST_USE spraay_err spraay_query_add_line(spraay_query *q, const spraay_query_line *line); /* copies */
+SPRAAY_MUST_USE spraay_err spraay_query_add_transaction(spraay_query *q,
+                                                        const spraay_chain_tx *t); /* copies */
 bool spraay_query_wants(const spraay_query *q, const spraay_purchase *p);
 
 #endif

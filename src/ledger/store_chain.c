@@ -217,6 +217,25 @@ static spraay_err list(spraay_store *s, spraay_chain_ask *a)
     return err == SPRAAY_MISSING ? SPRAAY_OK : err;
 }
 
+spraay_err store_chain_show(spraay_store *s, spraay_query *q)
+{
+    sqlite3_stmt *st = NULL;
+    spraay_err err = SPRAAY_OK;
+
+    if (sqlite3_prepare_v2(
+            s->db, "SELECT " COLUMNS " FROM chain_tx c WHERE c.purchase = ?1 ORDER BY c.nonce, c.attempt", -1,
+            &st, NULL) != SQLITE_OK)
+        return spraay_store_fail(s);
+    (void)sqlite3_bind_text(st, 1, q->id, -1, SQLITE_STATIC);
+    while (err == SPRAAY_OK && (err = spraay_store_next(s, st)) == SPRAAY_OK) {
+        spraay_chain_tx t;
+        err = read_row(&t, s, st);
+        if (err == SPRAAY_OK) err = spraay_query_add_transaction(q, &t);
+    }
+    (void)sqlite3_finalize(st);
+    return err == SPRAAY_MISSING ? SPRAAY_OK : err;
+}
+
 /* Has the owner closed the purchase by hand, as one that never moved money? */
 static spraay_err is_by_hand(spraay_store *s, const char *purchase)
 {

@@ -29,6 +29,8 @@ SPRAAY_MUST_USE spraay_err store_chain_add(spraay_store *s, const spraay_purchas
                                            const spraay_chain_tx *tx);
 /* The turn that 'p' may have here is over. */
 SPRAAY_MUST_USE spraay_err store_chain_leave(spraay_store *s, const spraay_purchase *p);
+/* Those of the purchase q->id. */
+SPRAAY_MUST_USE spraay_err store_chain_show(spraay_store *s, spraay_query *q);
 /* As spraay_store_check_sums. */
 SPRAAY_MUST_USE spraay_err store_chain_check(spraay_store *s, spraay_store *to, spraay_query *q);
 

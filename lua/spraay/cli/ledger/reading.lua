@@ -6,6 +6,7 @@ local money = require "spraay.money"
 local print_ = require "spraay.cli.print"
 local purchases = require "spraay.purchases"
 local shared = require "spraay.cli.ledger.shared"
+local wei = require "spraay.evm.wei"
 
 local reading = {}
 
@@ -112,10 +113,33 @@ end
 
 local TIMES = { created = true, signed_at = true, valid_before = true, spent_at = true }
 
+-- What a purchase sent to a chain itself, for people and programs: what each is, and what its gas costs at most.
+local function transactions_of(args, row)
+  if not purchases.is_on_chain(row) then return nil end
+  local list, _, err = ledger.ask(args.path, "transactions", { id = row.id })
+  if not list then return nil, shared.trouble_of(err) end
+  local out = {}
+  for i, tx in ipairs(list) do
+    out[i] = { transaction = tx.hash, step = tx.step, nonce = tx.nonce, state = tx.fate, block = tx.block,
+      to = tx.to, created = tx.created, gas_at_most = wei.ether(wei.times(tx.max_fee, tx.gas)) }
+  end
+  return out
+end
+
+local function say_transactions(list)
+  for _, tx in ipairs(list) do
+    print_.say(("%-13s %s, nonce %d, %s%s, gas at most %s ETH"):format(tx.step, tx.transaction, tx.nonce, tx.state,
+      tx.block and (" in block %d"):format(tx.block) or "", tx.gas_at_most))
+  end
+end
+
 function reading.show(args)
   local row, code = shared.row_of(args)
   if not row then return code end
   local out = purchases.readable(row)
+  local list, trouble = transactions_of(args, row)
+  if trouble then return trouble end
+  if args.json then out.transactions = list and json.array(list) end
   if args.json then
     print_.json(out)
     return 0
@@ -127,6 +151,7 @@ function reading.show(args)
     local value = TIMES[name] and print_.time(out[name]) or print_.text(out[name])
     print_.say(("%-13s %s"):format(name, value))
   end
+  say_transactions(list or {})
   local hint = purchases.hint(row, os.time(), "spraay ledger reconcile")
   if hint then print_.say("\n" .. hint:gsub("^%l", string.upper) .. ".") end
   return 0
