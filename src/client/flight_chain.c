@@ -248,7 +248,8 @@ static bool ask_chain(spraay_flight *f)
 
     if (pauses(f)) return false;
     if (report(f)) return true;
-    spraay_buf_init(&body, 2 * SPRAAY_PROOF_REQUEST_MAX); /* a transaction is longer than any question */
+    spraay_buf_init(&body,
+                    (size_t)2 * SPRAAY_PROOF_REQUEST_MAX); /* a transaction is longer than any question */
     err = next_request(f, &body);
     if (err == SPRAAY_OK) {
         flight_common(f, &r);
