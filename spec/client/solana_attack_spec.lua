@@ -52,15 +52,7 @@ end
 
 local function chat(client, opts) return client:chat("question " .. n, opts) end
 
--- The transfers that left the payer's account.
-local function moved()
-  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
-    { commitment = "confirmed" } }), 0
-  for _, one in ipairs(all) do
-    if one.err == cjson.null then count = count + 1 end
-  end
-  return count
-end
+local function moved() return solana.moved(box) end
 
 describe("an RPC that comes and goes", function()
   it("does not prove dead what was signed without one", function()

@@ -2,7 +2,6 @@
 -- The same retry loop as in lost_answers_spec.lua on Solana, where no nonce protects the payer: only the memo on the
 -- chain, and the ledger. With an RPC and without one, the judge is the sandbox's books: never two settlements for one
 -- intent, and nothing signed again before the chain says that the first payment is dead.
-local cjson = require "cjson"
 local live = require "spec.support.live"
 local processes = require "spec.support.processes"
 local solana = require "spec.support.solana"
@@ -64,15 +63,7 @@ local function three_tries(options)
   return nil, errors
 end
 
--- The transfers that left the payer's account.
-local function moved()
-  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
-    { commitment = "confirmed" } }), 0
-  for _, one in ipairs(all) do
-    if one.err == cjson.null then count = count + 1 end
-  end
-  return count
-end
+local function moved() return solana.moved(box) end
 
 -- Different payments that the gateway was shown, told by their bytes.
 local function signed()

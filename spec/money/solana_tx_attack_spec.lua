@@ -71,15 +71,7 @@ local function try(more, opts)
 end
 local PATIENT = { timeout = { connect = 2, idle = 1, total = 10 } }
 
--- The transfers that left the payer's account.
-local function moved()
-  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
-    { commitment = "confirmed" } }), 0
-  for _, one in ipairs(all) do
-    if one.err == cjson.null then count = count + 1 end
-  end
-  return count
-end
+local function moved() return solana.moved(box) end
 
 local function the_row()
   local books = box:ledger()

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Paying by a transfer of the wallet's own that the request then names (X-Solana-Tx). The money moves before the work
 -- begins, so the one thing that must never happen is a second transfer. Judged by the sandbox's books and chain.
-local cjson = require "cjson"
 local live = require "spec.support.live"
 local processes = require "spec.support.processes"
 local solana = require "spec.support.solana"
@@ -65,15 +64,7 @@ local function try(options)
   return result, message, err
 end
 
--- The transfers that left the payer's account.
-local function moved()
-  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
-    { commitment = "confirmed" } }), 0
-  for _, one in ipairs(all) do
-    if one.err == cjson.null then count = count + 1 end
-  end
-  return count
-end
+local function moved() return solana.moved(box) end
 
 -- The one transfer in the books, for one request.
 local function the_row()

@@ -33,6 +33,17 @@ function solana.rpc(box, method, params)
   return answer.json.result, answer.json.error
 end
 
+--- How many transfers have left the account of the sandbox's own key.
+---@return integer
+function solana.moved(box)
+  local all, count = solana.rpc(box, "getSignaturesForAddress", { solana.ata(box.solana_address),
+    { commitment = "confirmed" } }), 0
+  for _, one in ipairs(all) do
+    if one.err == cjson.null then count = count + 1 end
+  end
+  return count
+end
+
 --- Pull a lever of its Solana, or look at it.
 function solana.lever(box, name, body)
   local answer = assert(box:request(name and "POST" or "GET", "/_sandbox/solana" .. (name and "/" .. name or ""),
