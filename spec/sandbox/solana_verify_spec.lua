@@ -80,7 +80,6 @@ describe("the facilitator on Solana", function()
     -- What the official check passes because its simulation was made to succeed.
     local UNSOUND = {
       ["wrong decimals (only simulation would notice)"] = true,
-      ["a third signer"] = true,       -- the memo writes it down, which takes more units than there are
     }
 
     for _, case in ipairs(vectors.cases) do
