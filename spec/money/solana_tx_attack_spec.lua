@@ -3,82 +3,22 @@
 -- differ. Judged by the sandbox's books and chain.
 local cjson = require "cjson"
 local live = require "spec.support.live"
-local processes = require "spec.support.processes"
 local sandbox = require "spec.support.sandbox"
+local self_paid = require "spec.support.self_paid"
 local solana = require "spec.support.solana"
 local spraay = require "spraay"
 
-local box, key, n, ahead, clients, place
-local places = {}
+local world = self_paid.fresh()
+local box
+setup(function() box = world.box end)
 
-local function options(more)
-  local all = { gateway = box.url, wallet = spraay.wallet.solana(key), networks = { "solana" }, solana_tx = true,
-    rpc = { solana = box.solana_rpc }, per_day = "1000", ledger = place,
-    timeout = { connect = 2, idle = 1, total = 10 },
-    clock = function() return os.time() + ahead end }
-  for name, value in pairs(more or {}) do all[name] = value end
-  return all
-end
-
-local function open(more)
-  local client = assert(spraay.open(options(more)))
-  clients[#clients + 1] = client
-  return client
-end
-
-setup(function()
-  box = live.start{}
-  key = live.secret(box.solana_key)
-  n = 0
-end)
-
-teardown(function()
-  live.stop(box)
-  os.remove(key)
-  for _, one in ipairs(places) do processes.clear(one) end
-end)
-
-before_each(function()
-  box:clear()
-  box:reset()
-  box:config{ networks = { "base", "solana" }, solana_single_use = false, job_seconds = 0 }
-  n, ahead, clients, place = n + 1, 0, {}, processes.place()
-end)
-
-after_each(function()
-  for _, client in ipairs(clients) do client:close() end
-  places[#places + 1] = place
-end)
-
--- Time passes for everybody.
-local function pass(seconds)
-  box:advance(seconds)
-  ahead = ahead + seconds
-end
-
-local function gpu(client, opts)
-  return client:gpu({ model = "flux-dev", input = { prompt = "lighthouse " .. n } }, opts)
-end
-
--- A client of its own, with little time, as in a new process.
-local function try(more, opts)
-  local all = { timeout = { connect = 2, idle = 1, total = 1.5 } }
-  for name, value in pairs(more or {}) do all[name] = value end
-  local client = open(all)
-  local result, message, err = gpu(client, opts)
-  client:close()
-  return result, message, err
-end
+local function open(more) return world:open(more) end
+local function gpu(client, opts) return world:gpu(client, opts) end
+local function try(more, opts) return world:try(more, opts) end
+local function pass(seconds) return world:pass(seconds) end
+local function moved() return world:moved() end
+local function the_row() return world:the_row() end
 local PATIENT = { timeout = { connect = 2, idle = 1, total = 10 } }
-
-local function moved() return solana.moved(box) end
-
-local function the_row()
-  local books = box:ledger()
-  assert.equal(1, books.count)
-  assert.equal(1, moved())
-  return books.settled[1]
-end
 
 -- Payments that were shown to the gateway.
 local function shown() return #box:ledger().presented end
@@ -301,7 +241,7 @@ end)
 
 -- With both wallets, and both chains to ask.
 local function both(more)
-  local all = { wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(key) },
+  local all = { wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(world.key) },
     networks = { "base", "solana" }, rpc = { base = box.rpc, solana = box.solana_rpc } }
   for name, value in pairs(more or {}) do all[name] = value end
   return all
@@ -377,7 +317,7 @@ describe("the option turned on", function()
 
   for _, fault in ipairs{ "solana_tx_unsaid", "solana_tx_elsewhere", "price_raised" } do
     it("and a challenge with " .. fault .. " transfers nothing that would be gone", function()
-      box:fault(fault, { mint = fault == "solana_tx_elsewhere" and n % 2 == 0 and solana.SYSTEM or nil })
+      box:fault(fault, { mint = fault == "solana_tx_elsewhere" and world.n % 2 == 0 and solana.SYSTEM or nil })
       local result, message, err = gpu(open())
       if result then assert.equal(1, box:ledger().count) else assert.equal("no", err.paid, message) end
       for _, one in ipairs(box:ledger().settled) do assert.not_equal("self-paid", one.via) end
@@ -392,7 +332,7 @@ describe("the caps", function()
     box:fault("502_before_settle", { leg = "paid" })
     local client = open{ budget = "0.1", timeout = { connect = 2, idle = 1, total = 1.5 } }
     for _ = 1, 3 do assert.is_nil((gpu(client))) end
-    n = n + 1000
+    world.n = world.n + 1000
     local result, _, err = gpu(client)
     assert.is_nil(result)
     assert.equal("over_budget", err.code)
@@ -407,7 +347,7 @@ describe("the caps", function()
       local _, message, err = gpu(client)
       assert.equal("no", err.paid, message)
       box:clear()
-      n = n + 1000
+      world.n = world.n + 1000
     end
     assert(gpu(client))
     assert.equal(1, moved())
@@ -417,7 +357,7 @@ end)
 describe("clocks that differ by an hour", function()
   for _, seconds in ipairs{ 3600, -3600 } do
     it(("ours %+d s: it is paid once"):format(seconds), function()
-      ahead = seconds
+      world.ahead = seconds
       box:fault("solana_tx_unseen", { times = 1 })
       local result, message, err = gpu(open())
       if not result then
@@ -432,7 +372,7 @@ describe("clocks that differ by an hour", function()
       box:fault("502_before_settle", { leg = "paid" })
       assert.is_nil((try()))
       box:clear()
-      ahead = seconds
+      world.ahead = seconds
       open():reconcile{ timeout = 5 }
       local result, message = try(PATIENT)
       assert(result, message)
@@ -443,7 +383,7 @@ describe("clocks that differ by an hour", function()
       box:fault("solana_send_dropped")
       assert.is_nil((try()))
       box:clear()
-      ahead = seconds
+      world.ahead = seconds
       local client = open()
       client:reconcile{ timeout = 3 }
       local result, message = try(PATIENT)
@@ -474,7 +414,7 @@ describe("an answer that", function()
     it("turns the request away with " .. status .. " costs the result only for as long as it lasts", function()
       box:fault("solana_tx_turned_away", { status = status, leg = "paid", times = 1 })
       assert(gpu(open()))
-      n = n + 1000
+      world.n = world.n + 1000
       box:fault("solana_tx_turned_away", { status = status, leg = "paid" })
       local _, message, err = try()
       assert.equal(status == 404 and "not_found" or "bad_request", err and err.code, message)
@@ -502,10 +442,10 @@ describe("without a ledger on disk", function()
   end)
 
   it("a name is looked for on the chain", function()
-    assert(try(PATIENT, { purchase = "attack " .. n }))
-    places[#places + 1], place = place, processes.place()
+    assert(try(PATIENT, { purchase = "attack " .. world.n }))
+    world:move()
     for _ = 1, 2 do
-      local _, message, err = try(PATIENT, { purchase = "attack " .. n })
+      local _, message, err = try(PATIENT, { purchase = "attack " .. world.n })
       assert.equal("paid_before", err and err.code, message)
       assert.equal("yes", err.paid)
     end
@@ -518,7 +458,7 @@ describe("spraay ledger", function()
   local function run(arguments)
     local line = ("env -u HOME -u XDG_STATE_HOME -u SPRAAY_STATE_DIR SPRAAY_SOLANA_KEY='%s' SPRAAY_GATEWAY=%s "
       .. "SPRAAY_SOLANA_RPC=%s lua5.4 -e %s /dev/null ledger %s --ledger %s"):format(box.solana_key, box.url,
-      box.solana_rpc, "'os.exit(require \"spraay.cli\".main(arg))'", arguments, place)
+      box.solana_rpc, "'os.exit(require \"spraay.cli\".main(arg))'", arguments, world.place)
     local pipe = io.popen("{ " .. line .. "; } 2>&1; echo \"status $?\"")
     local text = pipe:read "*a"
     pipe:close()
@@ -631,7 +571,7 @@ describe("a process that ends", function()
         timeout = { connect = 2, idle = 5, total = 20 } })
       local function gpu() return client:gpu({ model = "flux-dev", input = { prompt = "lighthouse %d" } }) end
       %s
-    ]]):format(box.url, key, box.solana_rpc, place, n, ending))
+    ]]):format(box.url, world.key, box.solana_rpc, world.place, world.n, ending))
     local pipe = io.popen(("timeout 60 lua5.4 %s 2>&1"):format(file))
     local text = pipe:read "*a"
     pipe:close()

@@ -1,78 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- Paying by a transfer of the wallet's own that the request then names (X-Solana-Tx). The money moves before the work
 -- begins, so the one thing that must never happen is a second transfer. Judged by the sandbox's books and chain.
-local live = require "spec.support.live"
-local processes = require "spec.support.processes"
+local self_paid = require "spec.support.self_paid"
 local solana = require "spec.support.solana"
 local spraay = require "spraay"
 
-local box, key, n, ahead, clients, place
-local places = {}
+local world = self_paid.fresh()
+local box
+setup(function() box = world.box end)
 
-local function open(options)
-  local all = { gateway = box.url, wallet = spraay.wallet.solana(key), networks = { "solana" }, solana_tx = true,
-    rpc = { solana = box.solana_rpc }, per_day = "1000", ledger = place,
-    timeout = { connect = 2, idle = 1, total = 10 },
-    clock = function() return os.time() + ahead end }
-  for name, value in pairs(options or {}) do all[name] = value end
-  local client = assert(spraay.open(all))
-  clients[#clients + 1] = client
-  return client
-end
-
-setup(function()
-  box = live.start{}
-  key = live.secret(box.solana_key)
-  n = 0
-end)
-
-teardown(function()
-  live.stop(box)
-  os.remove(key)
-  for _, one in ipairs(places) do processes.clear(one) end
-end)
-
-before_each(function()
-  box:clear()
-  box:reset()
-  box:config{ networks = { "base", "solana" }, solana_single_use = false, job_seconds = 0 }
-  n, ahead, clients, place = n + 1, 0, {}, processes.place()
-end)
-
-after_each(function()
-  for _, client in ipairs(clients) do client:close() end
-  places[#places + 1] = place
-end)
-
--- Time passes for everybody.
-local function pass(seconds)
-  box:advance(seconds)
-  ahead = ahead + seconds
-end
-
-local function gpu(client, opts)
-  return client:gpu({ model = "flux-dev", input = { prompt = "lighthouse " .. n } }, opts)
-end
-
--- A client of its own, with little time, as in a new process.
-local function try(options)
-  local all = { timeout = { connect = 2, idle = 1, total = 1.5 } }
-  for name, value in pairs(options or {}) do all[name] = value end
-  local client = open(all)
-  local result, message, err = gpu(client)
-  client:close()
-  return result, message, err
-end
-
-local function moved() return solana.moved(box) end
-
--- The one transfer in the books, for one request.
-local function the_row()
-  local books = box:ledger()
-  assert.equal(1, books.count)
-  assert.equal(1, moved())
-  return books.settled[1]
-end
+local function open(more) return world:open(more) end
+local function gpu(client, opts) return world:gpu(client, opts) end
+local function try(more, opts) return world:try(more, opts) end
+local function pass(seconds) return world:pass(seconds) end
+local function moved() return world:moved() end
+local function the_row() return world:the_row() end
 
 describe("a transfer of one's own", function()
   it("pays for a GPU run, and the request names it", function()
@@ -107,15 +49,15 @@ describe("a transfer of one's own", function()
   end)
 
   it("pays for nothing else: those routes do not look at it", function()
-    assert(open():chat("question " .. n))
+    assert(open():chat("question " .. world.n))
     assert.not_equal("self-paid", the_row().via)
   end)
 
   it("is made on Solana alone, whatever network comes first", function()
-    local client = open{ wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(key) },
+    local client = open{ wallet = { spraay.wallet.file(box.keyfile), spraay.wallet.solana(world.key) },
       networks = { "base", "solana" }, rpc = { base = box.rpc, solana = box.solana_rpc } }
     assert(gpu(client))
-    assert(client:chat("question " .. n))
+    assert(client:chat("question " .. world.n))
     local books = box:ledger()
     assert.equal("self-paid", books.settled[1].via)
     assert.equal("eip155:8453", books.settled[2].network)

@@ -10,7 +10,8 @@
 #include "client/flight_private.h"
 #include "codec/hex.h"
 
-#define RPC_MS 15000 /* one question to a chain */
+#define RPC_MS      15000 /* one question to a chain */
+#define REQUEST_MAX 2048  /* bytes of its body: a transaction is longer than any other */
 
 static const char NO_RPC[] = "no RPC is set for its network; see rpc in spraay.open";
 
@@ -248,8 +249,7 @@ static bool ask_chain(spraay_flight *f)
 
     if (pauses(f)) return false;
     if (report(f)) return true;
-    spraay_buf_init(&body,
-                    (size_t)2 * SPRAAY_PROOF_REQUEST_MAX); /* a transaction is longer than any question */
+    spraay_buf_init(&body, REQUEST_MAX);
     err = next_request(f, &body);
     if (err == SPRAAY_OK) {
         flight_common(f, &r);
